@@ -1,0 +1,1 @@
+"""Data of the catalogue models; read through :mod:`metaflammation.library`."""

@@ -1,0 +1,253 @@
+"""Models, experiments and engines held against expectations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metaflammation import expectations, fit
+from metaflammation.expectations import Outcome, evaluate, judge
+from metaflammation.runs import Runs
+from metaflammation.simulate import merge_conditions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import pandas as pd
+
+    from metaflammation.model import Model
+    from metaflammation.tables import Control, Expectation
+
+    Progress = Callable[[str], None]
+
+AGREEMENT = 1e-6
+"""Largest difference between engines, of an observable's range over all experiments."""
+
+STEP = 0.01
+"""Relative step with which each parameter is moved to see which expectations rest on it."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The result of checking one model.
+
+    Attributes
+    ----------
+    outcomes : dict
+        For each engine the outcome of every expectation.
+    assumed : dict
+        For each expectation the share of assumed parameters among those that its value rests on.
+    disagreement : float or None
+        Largest difference between the engines, of an observable's range; None with one engine.
+    where : str
+        Observable and run of that difference.
+    fit : pandas.DataFrame
+        Agreement with the data to which parameters were fitted, by data set.
+    runs : int
+        Number of runs simulated in each engine.
+    """
+
+    model: str
+    outcomes: Mapping[str, tuple[Outcome, ...]]
+    assumed: Mapping[str, float]
+    disagreement: float | None
+    where: str
+    fit: pd.DataFrame
+    runs: int
+
+    @property
+    def agreed(self) -> bool:
+        """Return whether the engines agree to ``AGREEMENT``."""
+        return self.disagreement is None or self.disagreement <= AGREEMENT
+
+    def count(self, verdict: str) -> int:
+        """Return how many expectations have this verdict in at least one engine."""
+        return len({o.expectation.id for found in self.outcomes.values() for o in found if o.verdict == verdict})
+
+    def passed(self, *, strict: bool = False) -> bool:
+        """Return whether nothing fails and nothing holds unexpectedly (strict: and there is no known failure)."""
+        bad = [expectations.FAILS, expectations.UNEXPECTED, *([expectations.KNOWN] if strict else [])]
+        return self.agreed and not any(self.count(v) for v in bad)
+
+
+def outcomes(model: Model, engine: str = "roadrunner") -> list[Outcome]:
+    """Return the outcome of every expectation of a model in one engine."""
+    runs = model.runs(engine)
+    return [judge(e, runs) for e in model.expectations.values()]
+
+
+def to_frame(found: list[Outcome]) -> pd.DataFrame:
+    """Return outcomes as a table; see :meth:`metaflammation.Model.check`."""
+    import pandas as pd
+
+    rows = [
+        {
+            "id": o.expectation.id,
+            "claim": o.expectation.claim,
+            "kind": o.expectation.kind,
+            "value": o.value,
+            "unit": o.unit,
+            "lower": o.expectation.lower,
+            "upper": o.expectation.upper,
+            "margin": o.margin,
+            "verdict": o.verdict,
+            "statement": o.expectation.statement,
+        }
+        for o in found
+    ]
+    columns = ["id", "claim", "kind", "value", "unit", "lower", "upper", "margin", "verdict", "statement"]
+    return pd.DataFrame(rows, columns=columns).set_index("id")
+
+
+def check_model(model: Model, engines: tuple[str, ...], progress: Progress = lambda _: None) -> Checked:
+    """Simulate every experiment in every engine and evaluate every expectation.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    engines : tuple of str
+        Names of engines; the first one is also used for what rests on assumed parameters.
+    progress : callable, optional
+        Told the name of each piece of work before it begins; :func:`steps` is their number.
+    """
+    benches = {name: model.runs(name) for name in engines}
+    found: dict[str, tuple[Outcome, ...]] = {}
+    for name, runs in benches.items():
+        for expectation in model.expectations.values():
+            progress(f"{name}: {expectation.id}")
+            found[name] = (*found.get(name, ()), judge(expectation, runs))
+        found.setdefault(name, ())
+        for arm, _ in runs.everything():
+            progress(f"{name}: {arm}")
+    disagreement, where = compare(benches)
+    return Checked(
+        model=model.id,
+        outcomes=found,
+        assumed=assumed_shares(model, engines[0], progress),
+        disagreement=disagreement,
+        where=where,
+        fit=fit.agreement(model, benches[engines[0]]),
+        runs=len(next(iter(benches.values())).done),
+    )
+
+
+def steps(model: Model, engines: tuple[str, ...]) -> int:
+    """Return how often :func:`check_model` reports progress."""
+    arms = sum(len(e.arms) for e in model.experiments.values())
+    return len(engines) * (len(model.expectations) + arms) + len(movable(model))
+
+
+def compare(benches: Mapping[str, Runs]) -> tuple[float | None, str]:
+    """Return the largest difference between the first engine and the others, and where it is.
+
+    The difference is taken relative to the range of the observable over all runs, or, where it hardly moves, to a
+    millionth of its size.
+    """
+    if len(benches) < 2:  # noqa: PLR2004
+        return None, ""
+    first, *others = benches.values()
+    low, high = _range(first)
+    span = np.maximum(high - low, 1e-6 * np.maximum(np.abs(low), np.abs(high)))
+    span[span == 0] = 1.0
+    worst, where = 0.0, ""
+    for other in others:
+        for key, course in first.done.items():
+            difference = np.abs(course.data.to_numpy() - other.course(*key).data.to_numpy()) / span
+            if difference.max() > worst:
+                worst = float(difference.max())
+                column = course.data.columns[int(difference.max(axis=0).argmax())]
+                where = f"{column} in {key[0]}" + (f" at dose {key[1]:g}" if key[1] is not None else "")
+    return worst, where
+
+
+def _range(runs: Runs) -> tuple[np.ndarray, np.ndarray]:
+    tables = [course.data.to_numpy() for course in runs.done.values()]
+    return np.min([t.min(axis=0) for t in tables], axis=0), np.max([t.max(axis=0) for t in tables], axis=0)
+
+
+def movable(model: Model) -> list[str]:
+    """Return the parameters on which expectations can rest: constant, not zero, and not set by any condition."""
+    switched = {target for changes in model.conditions.values() for target in changes}
+    return [
+        e.id
+        for e in model.elements.values()
+        if e.kind == "parameter" and e.constant and e.value and e.id not in switched and e.id in model.parameters
+    ]
+
+
+def assumed_shares(model: Model, engine: str, progress: Progress = lambda _: None) -> dict[str, float]:
+    """Return, for each expectation, the share of assumed parameters in what its value rests on.
+
+    Each parameter is moved by one percent; the share is the sum of the absolute changes of the value that assumed
+    parameters cause, over the sum of all. Laws rest on no parameter and are left out.
+    """
+    wanted = [e for e in model.expectations.values() if e.kind != "law"]
+    base_runs = model.runs(engine)
+    base = {e.id: evaluate(e.value, base_runs) for e in wanted}
+    total = dict.fromkeys(base, 0.0)
+    assumed = dict.fromkeys(base, 0.0)
+    for parameter in movable(model):
+        progress(f"what rests on {parameter}")
+        value = model.elements[parameter].value or 0.0
+        runs = model.runs(engine, {parameter: value * (1 + STEP)})
+        for e in wanted:
+            change = abs(evaluate(e.value, runs) - base[e.id])
+            if np.isfinite(change):
+                total[e.id] += change
+                if model.parameters[parameter].evidence == "assumed":
+                    assumed[e.id] += change
+    return {i: assumed[i] / total[i] for i in base if total[i] > 0}
+
+
+def control_outcomes(model: Model, expectation: Expectation, engine: str = "roadrunner") -> Iterator[tuple[Control, Outcome]]:
+    """Return the outcome of an expectation under each of its controls, in which it must fail."""
+    for control in expectation.fails_when:
+        if control.add:
+            runs = model.extended(control.add).runs(engine)
+        else:
+            held = merge_conditions(control.conditions, model.conditions, f"expectation {expectation.id}")
+            runs = model.runs(engine, held)
+        yield control, judge(expectation, runs)
+
+
+def as_json(checked: Checked) -> dict[str, Any]:
+    """Return a check as plain data for JSON; numbers that are not finite become null."""
+
+    def number(x: float) -> float | None:
+        return float(x) if np.isfinite(x) else None
+
+    return {
+        "model": checked.model,
+        "engines": list(checked.outcomes),
+        "engine_disagreement": checked.disagreement,
+        "engine_disagreement_at": checked.where,
+        "runs": checked.runs,
+        "counts": {
+            v: checked.count(v)
+            for v in (expectations.HOLDS, expectations.FAILS, expectations.KNOWN, expectations.UNEXPECTED)
+        },
+        "expectations": [
+            {
+                "id": o.expectation.id,
+                "engine": engine,
+                "kind": o.expectation.kind,
+                "claim": o.expectation.claim,
+                "citation": o.expectation.citation,
+                "statement": o.expectation.statement,
+                "value": number(o.value),
+                "unit": o.unit,
+                "lower": o.expectation.lower,
+                "upper": o.expectation.upper,
+                "margin": number(o.margin),
+                "verdict": o.verdict,
+                "assumed_share": checked.assumed.get(o.expectation.id),
+                "known_failure": o.expectation.known_failure.reason if o.expectation.known_failure else None,
+            }
+            for engine, found in checked.outcomes.items()
+            for o in found
+        ],
+        "fit": checked.fit.reset_index().to_dict("records"),
+    }

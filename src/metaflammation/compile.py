@@ -1,0 +1,182 @@
+"""Antimony to SBML: translation in a child process, then what Antimony cannot write, then the gate of zero findings."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from metaflammation import library, sbml
+from metaflammation.errors import CompileError, ModelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from metaflammation.tables import Metadata
+
+TIME_LIMIT = 60.0
+"""Seconds that Antimony may take for one model."""
+
+RELATIVE_NAME = "(relative to basal)"
+"""A species whose display name ends so has no physical amount: its substance unit is ``RELATIVE_UNIT``."""
+
+RELATIVE_UNIT = "relative_amount"
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """SBML of one model.
+
+    Attributes
+    ----------
+    sbml : str
+        Flat SBML, Level 3 Version 2 core.
+    comp : str
+        Hierarchical SBML (package comp); empty for a model without submodels.
+    """
+
+    sbml: str
+    comp: str = ""
+
+
+def compile_file(path: Path, time_limit: float = TIME_LIMIT) -> Compiled:
+    """Translate an Antimony file, with the names and units that all models share, but no metadata.
+
+    Raises
+    ------
+    CompileError
+        If the source has an error (the message names file and line), or Antimony crashed or took too long.
+    ModelError
+        If the file cannot be read.
+    """
+    sbml.read_text(path)
+    raw = _translate(path, time_limit)
+    try:
+        return Compiled(_finish(raw["sbml"]), _finish(raw["comp"]) if raw["comp"] else "")
+    except ModelError as error:
+        raise CompileError(f"{path}: {error}") from None
+
+
+def compile_model(model: str) -> Compiled:
+    """Compile a catalogue model with its metadata.
+
+    Raises
+    ------
+    CompileError
+        As :func:`compile_file`, and if libSBML has any remark about the result.
+    """
+    with library.find(model).source as path:
+        compiled = compile_file(path)
+    texts = [_describe(text, model, library.metadata()) for text in (compiled.sbml, compiled.comp) if text]
+    for text in texts:
+        found = sbml.findings(text, model)
+        if found:
+            raise CompileError(f"{model}: libSBML has {len(found)} finding(s); the first: {found[0]}")
+    return Compiled(*texts)
+
+
+def compile_text(text: str, folder: Path) -> str:
+    """Translate an Antimony text, as if it stood in ``folder``, to flat SBML without metadata."""
+    import tempfile
+    from pathlib import Path as _Path
+
+    with tempfile.TemporaryDirectory() as temporary:
+        path = _Path(temporary) / "model.ant"
+        path.write_text(re.sub(r'(?m)^(\s*import\s+")(?!/)', rf"\1{folder}/", text), "utf-8")
+        return compile_file(path).sbml
+
+
+def _translate(path: Path, time_limit: float) -> dict[str, str]:
+    command = [sys.executable, "-m", "metaflammation._antimony", str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=time_limit, check=False)  # noqa: S603 - our own module
+    except subprocess.TimeoutExpired:
+        raise CompileError(f"{path}: Antimony took longer than {time_limit:g} s and was stopped") from None
+    if done.returncode < 0:
+        raise CompileError(f"{path}: Antimony crashed (signal {-done.returncode}); see 'known traps' in the conventions")
+    if done.returncode:
+        raise CompileError(f"{path}: Antimony did not run: {done.stderr.decode(errors='replace').strip()[-300:]}")
+    result: dict[str, str] = json.loads(done.stdout)
+    if "error" in result:
+        raise CompileError(_source_error(path, result["error"]))
+    if re.search(r'<model [^>]*id="__main"', result["sbml"]) and "<listOf" not in result["sbml"]:
+        raise CompileError(f"{path}: holds no model")
+    return result
+
+
+def _source_error(path: Path, message: str) -> str:
+    message = " ".join(message.split())
+    if "actually an SBML file" in message:
+        return f"{path}: is SBML, not Antimony; give it the ending .xml"
+    found = re.match(r"Error in (?:model string|file '[^']*'), line (\d+):\s*(.*)", message)
+    return f"{path}, line {found[1]}: {found[2]}" if found else f"{path}: {message}"
+
+
+def _finish(text: str) -> str:
+    import libsbml
+
+    parsed = sbml.document(text, "Antimony's output")
+    model = parsed.getModel()
+    relative = [s for s in model.getListOfSpecies() if s.getName().endswith(RELATIVE_NAME)]
+    if relative and model.getUnitDefinition(RELATIVE_UNIT) is None:
+        substance = model.getUnitDefinition(model.getSubstanceUnits())
+        unit = substance.clone()
+        unit.setId(RELATIVE_UNIT)
+        unit.unsetMetaId()
+        model.addUnitDefinition(unit)
+    for species in relative:
+        species.setSubstanceUnits(RELATIVE_UNIT)
+    for unit in model.getListOfUnitDefinitions():
+        unit.setName(sbml.unit_of(unit).label or "dimensionless")
+    return str(libsbml.writeSBMLToString(parsed))
+
+
+def _describe(text: str, model_id: str, metadata: Metadata) -> str:
+    import libsbml
+
+    entry = metadata.models[model_id]
+    parsed = sbml.document(text, model_id)
+    model = parsed.getModel()
+    model.setName(entry.title)
+    if not model.isSetMetaId():
+        model.setMetaId(model_id)
+    _checked(model.setNotes(_notes(entry.title, entry.description, metadata)), "notes")
+    history = libsbml.ModelHistory()
+    for name in metadata.creators:
+        creator = libsbml.ModelCreator()
+        creator.setName(name)
+        creator.setOrganization(metadata.organisation)
+        _checked(history.addCreator(creator), f"creator {name}")
+    for day, add in ((entry.created, history.setCreatedDate), (entry.modified, history.setModifiedDate)):
+        _checked(add(libsbml.Date(f"{day.isoformat()}T00:00:00Z")), "date")
+    _checked(model.setModelHistory(history), "history")
+    _add_resource(model, libsbml.BQB_HAS_TAXON, entry.taxon)
+    return str(libsbml.writeSBMLToString(parsed))
+
+
+def _add_resource(model: Any, qualifier: int, curie: str) -> None:
+    import libsbml
+
+    term = libsbml.CVTerm(libsbml.BIOLOGICAL_QUALIFIER)
+    term.setBiologicalQualifierType(qualifier)
+    term.addResource(f"https://identifiers.org/{curie}")
+    _checked(model.addCVTerm(term), curie)
+
+
+def _notes(title: str, description: str, metadata: Metadata) -> str:
+    from html import escape
+
+    return (
+        '<body xmlns="http://www.w3.org/1999/xhtml">'
+        f"<h1>{escape(title)}</h1><p>{escape(description)}</p>"
+        f"<p>Part of the collection {escape(metadata.collection)}. Not for medical use.</p>"
+        f'<p>Licence: <a href="{escape(metadata.licence_url)}">{escape(metadata.licence)}</a>.</p></body>'
+    )
+
+
+def _checked(code: int, what: str) -> None:
+    if code != 0:
+        raise CompileError(f"libSBML refused to set {what} (code {code})")

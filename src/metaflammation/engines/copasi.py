@@ -1,0 +1,153 @@
+"""COPASI, through its Python binding."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metaflammation.engines import columns_of
+from metaflammation.errors import SimulationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from metaflammation.engines import Plan
+    from metaflammation.sbml import Element
+    from metaflammation.tables import Solver
+
+
+class CopasiEngine:
+    """Two COPASI data models: one evaluates the initial assignments, the other continues from a state."""
+
+    name = "copasi"
+
+    def __init__(self, sbml: str, elements: Mapping[str, Element], solver: Solver) -> None:
+        self.columns = columns_of(elements)
+        self._origin = _DataModel(sbml, solver)
+        self._continued = _DataModel(_without_initial_assignments(sbml), solver)
+        computed = {e.id for e in elements.values() if e.assigned}
+        self._settable = [i for i in self._continued.entities if i not in computed]
+
+    def run(self, plan: Plan) -> np.ndarray:
+        """Return an array of shape (times, columns)."""
+        origin, continued = self._origin, self._continued
+        origin.restore()
+        origin.set(plan.initial)
+        # A value that was set wins over the initial assignment of the same element.
+        state = origin.initial_state() | dict(plan.initial)
+        if plan.equilibration:
+            continued.set({i: state[i] for i in self._settable})
+            state, _ = continued.simulate(0.0, plan.equilibration, [], self.columns)
+        rows = []
+        for phase, end, times in plan.spans():
+            continued.set({i: state[i] for i in self._settable} | dict(phase.changes))
+            state, part = continued.simulate(phase.start, end, times, self.columns)
+            rows.append(part)
+        return np.vstack(rows)
+
+
+class _DataModel:
+    """A COPASI data model whose entities go by their SBML ids."""
+
+    def __init__(self, sbml: str, solver: Solver) -> None:
+        import COPASI
+
+        self._copasi = COPASI
+        self._dm = COPASI.CRootContainer.addDatamodel()
+        weakref.finalize(self, COPASI.CRootContainer.removeDatamodel, self._dm)
+        if not self._dm.importSBMLFromString(sbml):
+            raise SimulationError(f"COPASI cannot load the model: {COPASI.CCopasiMessage.getAllMessageText()}")
+        self._model = self._dm.getModel()
+        lists = (self._model.getCompartments(), self._model.getMetabolites(), self._model.getModelValues())
+        self.entities = {e.getSBMLId(): e for group in lists for e in (group.get(n) for n in range(group.size()))}
+        self._origin = {i: _initial(e) for i, e in self.entities.items()}
+        self._changed: set[str] = set()
+        self._task = self._dm.getTask("Time-Course")
+        self._task.setMethodType(COPASI.CTaskEnum.Method_deterministic)
+        set_tolerances(self._task, solver)
+
+    def set(self, values: Mapping[str, float]) -> None:
+        """Set initial values; what initial assignments compute from them follows."""
+        references = self._copasi.ObjectStdVector()
+        for element, value in values.items():
+            entity = self.entities[element]
+            if hasattr(entity, "setInitialConcentration"):
+                entity.setInitialConcentration(value)
+                references.append(entity.getInitialConcentrationReference())
+            else:
+                entity.setInitialValue(value)
+                references.append(entity.getInitialValueReference())
+        self._changed |= values.keys()
+        self._model.updateInitialValues(references)
+
+    def restore(self) -> None:
+        """Undo every change since the model was loaded."""
+        self.set({i: self._origin[i] for i in self._changed})
+        self._changed.clear()
+
+    def initial_state(self) -> dict[str, float]:
+        """Return the initial value of every entity."""
+        return {i: _initial(e) for i, e in self.entities.items()}
+
+    def simulate(
+        self, start: float, end: float, times: list[float], columns: tuple[str, ...]
+    ) -> tuple[dict[str, float], np.ndarray]:
+        """Return the state at ``end`` and the rows of ``columns`` at ``times``."""
+        copasi, task = self._copasi, self._task
+        if end == start:
+            state = self.initial_state()
+            return state, np.array([[state[c] for c in columns] for _ in times]).reshape(len(times), len(columns))
+        grid = sorted({start, *times, end})
+        problem = task.getProblem()
+        problem.setOutputStartTime(0.0)
+        problem.setUseValues(True)
+        problem.setValues(" ".join(repr(float(t - start)) for t in grid))
+        problem.setDuration(end - start)
+        problem.setTimeSeriesRequested(True)
+        copasi.CCopasiMessage.clearDeque()
+        if not task.initializeRaw(copasi.CCopasiTask.OUTPUT_UI) or not task.processRaw(True):
+            raise SimulationError(f"COPASI: {' '.join(copasi.CCopasiMessage.getAllMessageText().split())}")
+        state = {i: _value(e) for i, e in self.entities.items()}
+        series = task.getTimeSeries()
+        ids = {series.getSBMLId(n, self._dm): n for n in range(series.getNumVariables())}
+        rows = [grid.index(t) for t in times]
+        part = np.empty((len(times), len(columns)))
+        for k, column in enumerate(columns):
+            if column in ids:
+                part[:, k] = [series.getConcentrationData(row, ids[column]) for row in rows]
+            else:
+                part[:, k] = state[column]
+        task.restore()
+        return state, part
+
+
+def set_tolerances(task: Any, solver: Solver) -> None:
+    """Set the tolerances of COPASI's deterministic method."""
+    method = task.getMethod()
+    method.getParameter("Relative Tolerance").setDblValue(solver.relative_tolerance)
+    method.getParameter("Absolute Tolerance").setDblValue(solver.absolute_tolerance)
+    method.getParameter("Max Internal Steps").setUIntValue(1_000_000)
+
+
+def _initial(entity: Any) -> float:
+    if hasattr(entity, "getInitialConcentration"):
+        return float(entity.getInitialConcentration())
+    return float(entity.getInitialValue())
+
+
+def _value(entity: Any) -> float:
+    if hasattr(entity, "getConcentration"):
+        return float(entity.getConcentration())
+    return float(entity.getValue())
+
+
+def _without_initial_assignments(text: str) -> str:
+    import libsbml
+
+    from metaflammation import sbml
+
+    parsed = sbml.document(text, "model")
+    parsed.getModel().getListOfInitialAssignments().clear(True)
+    return str(libsbml.writeSBMLToString(parsed))

@@ -1,0 +1,75 @@
+"""SBML derived from a model and one experiment: it starts equilibrated, and later periods are events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metaflammation import sbml
+from metaflammation.errors import ExportError
+from metaflammation.simulate import Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from metaflammation.model import Model
+    from metaflammation.tables import Experiment
+
+
+def document(model: Model, experiment: Experiment) -> str:
+    """Return SBML that gives the curves of the experiment from one plain time course.
+
+    The highest dose is taken from a series of doses.
+    """
+    import libsbml
+
+    dose = experiment.doses.values[-1] if experiment.doses else None
+    protocol = Protocol.of(experiment, model.conditions, dose)
+    plan = protocol.plan({})
+    start = dict(zip(model.engine().columns, model.engine().run(plan)[0], strict=True))
+    parsed = sbml.document(model.sbml, model.id)
+    derived = parsed.getModel()
+    derived.getListOfInitialAssignments().clear(True)
+    for element, value in ({**plan.initial, **start}).items():
+        _set(derived, model, element, float(value))
+    for phase in plan.phases[1:]:
+        _event(derived, phase.start, phase.changes, model)
+    note = (
+        f"Derived from the model {model.id} for its experiment {experiment.id}: initial values are the equilibrated "
+        "state with the conditions of the first period, and later periods are events."
+    )
+    derived.appendNotes(f'<p xmlns="http://www.w3.org/1999/xhtml">{note}</p>')
+    return str(libsbml.writeSBMLToString(parsed))
+
+
+def _set(derived: Any, model: Model, element: str, value: float) -> None:
+    item = derived.getElementBySId(element)
+    if model.elements[element].assigned:
+        return
+    if model.elements[element].kind == "species":
+        code = item.setInitialAmount(value) if item.getHasOnlySubstanceUnits() else item.setInitialConcentration(value)
+    elif model.elements[element].kind == "compartment":
+        code = item.setSize(value)
+    else:
+        code = item.setValue(value)
+    if code != 0:
+        raise ExportError(f"{model.id}: libSBML refused the initial value of {element}")
+
+
+def _event(derived: Any, start: float, changes: Mapping[str, float], model: Model) -> None:
+    import libsbml
+
+    event = derived.createEvent()
+    event.setId(f"period_at_{start:g}_min".replace(".", "p"))
+    event.setUseValuesFromTriggerTime(True)
+    trigger = event.createTrigger()
+    trigger.setInitialValue(True)
+    trigger.setPersistent(True)
+    unit = derived.getTimeUnits()
+    trigger.setMath(libsbml.parseL3Formula(f"time >= {start!r} {unit}".strip()))
+    for element, value in changes.items():
+        item = derived.getElementBySId(element)
+        if model.elements[element].kind == "parameter" and item.getConstant():
+            item.setConstant(False)
+        assignment = event.createEventAssignment()
+        assignment.setVariable(element)
+        assignment.setMath(libsbml.parseL3Formula(repr(value)))

@@ -1,0 +1,169 @@
+"""From expectations and simulations to outcomes: value, interval, margin, verdict."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from metaflammation import statistics
+from metaflammation.errors import DataError
+from metaflammation.tables import (
+    Comparison,
+    Conservation,
+    Expectation,
+    LowestState,
+    Reading,
+    Several,
+    SteadyStateSpread,
+)
+
+if TYPE_CHECKING:
+    from metaflammation.runs import Runs
+    from metaflammation.tables import Value
+
+LOGARITHMIC = {"ratio", "fold", "ec50", "dose_for"}
+"""Statistics whose margin is taken on a logarithmic scale."""
+
+HOLDS, FAILS, KNOWN, UNEXPECTED = "holds", "fails", "known failure", "unexpectedly holds"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out of one expectation in one engine.
+
+    Attributes
+    ----------
+    expectation : Expectation
+        What was expected.
+    value : float
+        The computed number; not a number where the statistic does not exist.
+    unit : str
+        Its unit.
+    margin : float
+        Positive inside the interval, negative outside, zero on a bound.
+    verdict : str
+        ``holds``, ``fails``, ``known failure`` or ``unexpectedly holds``.
+    """
+
+    expectation: Expectation
+    value: float
+    unit: str
+    margin: float
+    verdict: str
+
+    @property
+    def bad(self) -> bool:
+        """Return whether this outcome makes a check fail."""
+        return self.verdict in {FAILS, UNEXPECTED}
+
+
+def judge(expectation: Expectation, runs: Runs) -> Outcome:
+    """Return the outcome of an expectation."""
+    value = evaluate(expectation.value, runs)
+    margin = margin_of(expectation, value)
+    if margin >= 0:
+        verdict = UNEXPECTED if expectation.known_failure else HOLDS
+    else:
+        verdict = KNOWN if expectation.known_failure else FAILS
+    return Outcome(expectation, value, unit_of(expectation.value, runs), margin, verdict)
+
+
+def margin_of(expectation: Expectation, value: float) -> float:
+    """Return how far a value lies inside the interval (negative: outside).
+
+    Two-sided: distance to the nearest bound over half the width. One-sided: distance to the bound over the declared
+    scale, the measured size of the effect. Ratios and doses on a logarithmic scale.
+    """
+    if math.isnan(value):
+        return -math.inf
+    lower, upper, scale = expectation.lower, expectation.upper, expectation.scale
+    if expectation.value.statistic in LOGARITHMIC:
+        if value <= 0:
+            return math.inf if expectation.lower is None else -math.inf
+        value = math.log10(value)
+        lower, upper, scale = (None if x is None else _log(x, expectation.id) for x in (lower, upper, scale))
+    if lower is not None and upper is not None:
+        return min(value - lower, upper - value) / ((upper - lower) / 2)
+    if scale is None or scale <= 0:
+        raise DataError(f"expectation {expectation.id}: the scale must be positive, and above 1 for ratios and doses")
+    return (value - lower if lower is not None else (upper or 0.0) - value) / scale
+
+
+def evaluate(value: Value, runs: Runs) -> float:
+    """Return the number that a value of an expectation stands for."""
+    if isinstance(value, Reading):
+        return _reading(value, runs)
+    if isinstance(value, Comparison):
+        of, to = evaluate(value.of, runs), evaluate(value.to, runs)
+        if value.statistic == "difference":
+            return of - to
+        return of / to if to else math.nan
+    if isinstance(value, Several):
+        numbers = [evaluate(v, runs) for v in value.of]
+        if any(math.isnan(n) for n in numbers):
+            return math.nan
+        return {"order": statistics.smallest_gap, "smallest": min, "largest": max}[value.statistic](numbers)
+    if isinstance(value, Conservation):
+        return runs.drift(value.species)
+    if isinstance(value, LowestState):
+        return runs.lowest_state()
+    return runs.steady_state_spread(value)
+
+
+def _reading(value: Reading, runs: Runs) -> float:
+    if value.statistic in {"ec50", "max_over_doses", "dose_for"}:
+        doses, responses = runs.response(value)
+        if value.statistic == "ec50":
+            return statistics.ec50(doses, responses)
+        if value.statistic == "max_over_doses":
+            return float(max(responses))
+        if value.level is None:
+            raise DataError("statistic dose_for needs a level")
+        return statistics.dose_for(doses, responses, evaluate(value.level, runs))
+    course = runs.course(value.experiment, value.dose, value.under)
+    if value.statistic == "at":
+        if value.at is None:
+            raise DataError("statistic at needs a time 'at'")
+        return float(course.at(value.at)[value.observable])
+    series = course[value.observable]
+    return statistics.OF_A_COURSE[value.statistic](series.index.to_numpy(), series.to_numpy())
+
+
+def unit_of(value: Value, runs: Runs) -> str:
+    """Return the unit of the number that a value stands for."""
+    if isinstance(value, Comparison):
+        return "" if value.statistic == "ratio" else unit_of(value.of, runs)
+    if isinstance(value, Several):
+        return unit_of(value.of[0], runs)
+    if isinstance(value, Reading):
+        observable = runs.unit(value.observable)
+        if value.statistic in {"time_to_max", "half_time", "full_time"}:
+            return "min"
+        if value.statistic in {"ec50", "dose_for"}:
+            return runs.dose_unit(value.experiment)
+        if value.statistic == "auc":
+            return f"{observable} min".strip()
+        return "" if value.statistic in {"fold", "fall_from_max"} else observable
+    if isinstance(value, LowestState):
+        return "of range"
+    if isinstance(value, Conservation | SteadyStateSpread):
+        return ""
+    raise TypeError(value)
+
+
+def readings(value: Value) -> list[Reading]:
+    """Return the readings of which a value is made."""
+    if isinstance(value, Reading):
+        return [value, *(readings(value.level) if value.level else [])]
+    if isinstance(value, Comparison):
+        return readings(value.of) + readings(value.to)
+    if isinstance(value, Several):
+        return [r for v in value.of for r in readings(v)]
+    return []
+
+
+def _log(number: float, where: str) -> float:
+    if number <= 0:
+        raise DataError(f"expectation {where}: bounds and scale of ratios and doses must be positive")
+    return math.log10(number)

@@ -1,0 +1,445 @@
+"""A model: the thin facade over loading, simulating, checking and exporting."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from metaflammation import library, sbml, simulate
+from metaflammation.engines import Engine, Phase, load as load_engine
+from metaflammation.errors import DataError, ModelError, SimulationError, unknown
+from metaflammation.runs import Runs
+from metaflammation.simulate import Protocol
+from metaflammation.tables import Solver
+from metaflammation.timecourse import DoseSeries, TimeCourse
+from metaflammation.units import QuantityLike, minutes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from metaflammation.tables import Expectation, Experiment, ModelMetadata, ParameterEvidence
+
+EQUILIBRATION = 60 * 24 * 60.0
+"""Minutes (60 days) of ``equilibrate=True``."""
+
+
+def load(model: str | Path) -> Model:
+    """Return a model of the catalogue, or one from an own file of SBML (.xml, .sbml) or Antimony (.ant).
+
+    Raises
+    ------
+    ModelError
+        If there is no such model (the nearest names are offered) or the file is not sound SBML.
+    CompileError
+        If an Antimony file has an error.
+    """
+    name = str(model)
+    if isinstance(model, str) and not Path(name).suffix and "/" not in name:
+        files = library.find(name)
+        return Model(files.id, files.sbml(), files)
+    path = Path(model)
+    text = sbml.read_text(path)
+    if path.suffix in {".ant", ".txt"}:
+        from metaflammation.compile import compile_file
+
+        text = compile_file(path).sbml
+    sbml.document(text, str(path))
+    return Model(path.stem, text, None)
+
+
+def catalogue() -> pd.DataFrame:
+    """Return the models of the catalogue, one row each.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``model``; columns title, tier, version, species, reactions, parameters, experiments, expectations.
+    """
+    import pandas as pd
+
+    rows = []
+    for name in library.catalogue():
+        model = load(name)
+        kinds = [e.kind for e in model.elements.values()]
+        rows.append(
+            {
+                "model": name,
+                "title": model.metadata.title if model.metadata else "",
+                "tier": model.metadata.tier if model.metadata else None,
+                "version": model.metadata.version if model.metadata else "",
+                "species": kinds.count("species"),
+                "reactions": kinds.count("reaction"),
+                "parameters": sum(e.kind == "parameter" and e.constant for e in model.elements.values()),
+                "experiments": len(model.experiments),
+                "expectations": len(model.expectations),
+            }
+        )
+    return pd.DataFrame(rows).set_index("model")
+
+
+class Model:
+    """A model with its experiments and expectations; get one from :func:`load`.
+
+    Results never depend on what was simulated before. Threads must not share a model; processes may, it pickles.
+
+    Attributes
+    ----------
+    id : str
+        Name of the catalogue model, or of the file without its ending.
+    sbml : str
+        The SBML document.
+    """
+
+    def __init__(self, model_id: str, text: str, files: library.ModelFiles | None) -> None:
+        self.id = model_id
+        self.sbml = text
+        self.files = files
+        self._engines: dict[str, Engine] = {}
+
+    def __repr__(self) -> str:
+        return f"<metaflammation.Model {self.id}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_engines": {}}
+
+    @property
+    def metadata(self) -> ModelMetadata | None:
+        """Return title, version, dates and solver settings; None for an own file."""
+        return self.files.metadata if self.files else None
+
+    @property
+    def solver(self) -> Solver:
+        """Return the tolerances with which the model is integrated."""
+        return self.metadata.solver if self.metadata else Solver()
+
+    @cached_property
+    def elements(self) -> dict[str, sbml.Element]:
+        """Return compartments, species, parameters and reactions, by SBML id."""
+        return sbml.elements(self.sbml, self.id)
+
+    @cached_property
+    def parameters(self) -> dict[str, ParameterEvidence]:
+        """Return the evidence of each parameter, by id; empty for an own file."""
+        return self.files.parameters() if self.files else {}
+
+    @cached_property
+    def experiments(self) -> dict[str, Experiment]:
+        """Return the named experiments, by id; empty for an own file."""
+        return self.files.experiments() if self.files else {}
+
+    @cached_property
+    def conditions(self) -> dict[str, dict[str, float]]:
+        """Return the named conditions: the value of each target, in model units."""
+        return self.files.conditions() if self.files else {}
+
+    @cached_property
+    def expectations(self) -> dict[str, Expectation]:
+        """Return the expectations, by id; empty for an own file."""
+        return self.files.expectations() if self.files else {}
+
+    def engine(self, name: str = "roadrunner") -> Engine:
+        """Return the compiled engine of that name; the same one each time."""
+        if name not in self._engines:
+            self._engines[name] = load_engine(name, self.sbml, self.elements, self.solver)
+        return self._engines[name]
+
+    def runs(self, engine: str = "roadrunner", overrides: Mapping[str, float] | None = None) -> Runs:
+        """Return the simulated experiments of this model, computed as they are asked for."""
+        return Runs(
+            self.engine(engine), self.elements, self.experiments, self.conditions, overrides, self._measured_times
+        )
+
+    @cached_property
+    def _measured_times(self) -> dict[str, set[float]]:
+        from metaflammation import fit
+
+        rows = fit.measurements(self)
+        return {e.id: fit.times(rows, e.arms) for e in self.experiments.values()}
+
+    def simulate(
+        self,
+        experiment: str | None = None,
+        *,
+        dose: QuantityLike | None = None,
+        duration: QuantityLike | None = None,
+        changes: Mapping[str, QuantityLike] | None = None,
+        overrides: Mapping[str, QuantityLike] | None = None,
+        equilibrate: bool | QuantityLike = False,
+        points: int = 121,
+        engine: str = "roadrunner",
+    ) -> TimeCourse | DoseSeries:
+        """Simulate a named experiment, or ad hoc.
+
+        Parameters
+        ----------
+        experiment : str, optional
+            A named experiment of the model. Without one, ``duration`` is needed.
+        dose : quantity, optional
+            One dose of an experiment over doses; without it all of them are run.
+        duration : quantity, optional
+            Length of an ad hoc simulation [min].
+        changes : mapping, optional
+            Ad hoc only: id to quantity, set at time zero, after equilibration.
+        overrides : mapping, optional
+            Id to quantity. Replaces the value wherever the experiment sets it; an id that it never sets holds
+            throughout, equilibration included.
+        equilibrate : bool or quantity, optional
+            Ad hoc only: simulate first without the changes, for 60 days or the time given.
+        points : int, optional
+            Ad hoc only: number of output points.
+        engine : str, optional
+            ``roadrunner`` or ``copasi``.
+
+        Returns
+        -------
+        TimeCourse or DoseSeries
+            A dose series if the experiment is one and no dose is chosen.
+
+        Raises
+        ------
+        SimulationError, ModelError, DataError
+            If a name, quantity or duration is wrong, or the engine fails.
+        """
+        held = simulate.settable(self.elements, overrides)
+        if experiment is None:
+            if dose is not None:
+                raise SimulationError("a dose belongs to a named experiment; set the species with changes=")
+            protocol = self._ad_hoc(duration, changes, equilibrate, points)
+            return self._run(protocol, held, engine, {"experiment": None})
+        if duration is not None or changes is not None or equilibrate is not False:
+            raise SimulationError("duration, changes and equilibrate are for simulations without a named experiment; use overrides")
+        named = self._experiment(experiment)
+        if named.doses is None:
+            if dose is not None:
+                raise SimulationError(f"experiment {experiment} takes no dose; use overrides")
+            return self._run(Protocol.of(named, self.conditions), held, engine, {"experiment": experiment})
+        doses = named.doses.values if dose is None else self._doses(named.doses.target, [dose])
+        runs = {
+            d: self._run(Protocol.of(named, self.conditions, d), held, engine, {"experiment": experiment, "dose": d})
+            for d in doses
+        }
+        return DoseSeries(named.doses.target, named.doses.unit, runs) if dose is None else runs[doses[0]]
+
+    def steady_state(
+        self, *, overrides: Mapping[str, QuantityLike] | None = None, engine: str = "roadrunner"
+    ) -> pd.DataFrame:
+        """Return the state in which nothing moves any more, reached by simulation from the initial state.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index SBML id; columns value, unit, name.
+
+        Raises
+        ------
+        SimulationError
+            If the model still moves after 19 years.
+        """
+        state = simulate.steady_state(self.engine(engine), simulate.settable(self.elements, overrides))
+        frame = state.to_frame().rename_axis("id")
+        frame["unit"] = [self.elements[i].unit.label for i in frame.index]
+        frame["name"] = [self.elements[i].name or i for i in frame.index]
+        return frame
+
+    def dose_response(
+        self,
+        target: str,
+        over: Sequence[QuantityLike],
+        *,
+        duration: QuantityLike,
+        overrides: Mapping[str, QuantityLike] | None = None,
+        equilibrate: bool | QuantityLike = True,
+        points: int = 121,
+        engine: str = "roadrunner",
+    ) -> DoseSeries:
+        """Simulate a step of one element to each of several values.
+
+        Parameters
+        ----------
+        target : str
+            What is dosed, e.g. ``"insulin"``.
+        over : sequence of quantities
+            The doses.
+        duration : quantity
+            How long each dose acts [min].
+        """
+        doses = self._doses(target, over)
+        held = simulate.settable(self.elements, overrides)
+        protocols = {d: self._ad_hoc(duration, {target: d}, equilibrate, points) for d in doses}
+        runs = {d: self._run(p, held, engine, {"dose": d, "target": target}) for d, p in protocols.items()}
+        return DoseSeries(target, self.elements[target].unit.label, runs)
+
+    def scan(
+        self,
+        parameter: str,
+        over: Sequence[QuantityLike],
+        experiment: str | None = None,
+        *,
+        statistic: str = "final",
+        observables: Sequence[str] | None = None,
+        **simulation: Any,
+    ) -> pd.DataFrame:
+        """Return a statistic of each observable while one element takes several values throughout.
+
+        Parameters
+        ----------
+        parameter : str
+            What is scanned.
+        over : sequence of quantities
+            Its values.
+        experiment : str, optional
+            A named experiment; without one, give ``duration`` and what else :meth:`simulate` takes.
+        statistic : str
+            Name of a statistic of a course, such as ``final``, ``max`` or ``half_time``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index the values of the parameter, one column an observable.
+        """
+        import pandas as pd
+
+        from metaflammation.statistics import OF_A_COURSE
+
+        if statistic not in OF_A_COURSE:
+            raise DataError(unknown("statistic", statistic, OF_A_COURSE))
+        overrides = dict(simulation.pop("overrides", None) or {})
+        rows = {}
+        for value in self._doses(parameter, over):
+            course = self.simulate(experiment, overrides={**overrides, parameter: value}, **simulation)
+            if not isinstance(course, TimeCourse):
+                raise SimulationError(f"experiment {experiment} is a series of doses; choose one with dose=")
+            time = course.data.index.to_numpy()
+            columns = course.data.columns if observables is None else list(observables)
+            rows[value] = {c: OF_A_COURSE[statistic](time, course[c].to_numpy()) for c in columns}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis(parameter)
+
+    def check(self, engine: str = "roadrunner") -> pd.DataFrame:
+        """Hold the model against its expectations.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index expectation id; columns claim, kind, value, unit, lower, upper, margin, verdict, statement.
+        """
+        from metaflammation.check import outcomes, to_frame
+
+        return to_frame(outcomes(self, engine))
+
+    def export(self, form: str, path: str | Path, *, experiment: str | None = None, overwrite: bool = False) -> Path:
+        """Write the model for another program, whole or not at all, and return the path.
+
+        Parameters
+        ----------
+        form : str
+            ``sbml``, ``sbml-l3v1`` or ``copasi``.
+        path : path
+            The file to write.
+        experiment : str, optional
+            For COPASI: the experiment that the file holds ready to run; the first one if not given.
+
+        Raises
+        ------
+        ExportError
+            If the form is unknown or the file cannot be written.
+        """
+        from metaflammation.exchange import export
+
+        return export(self, form, Path(path), experiment=experiment, overwrite=overwrite)
+
+    def extended(self, lines: str) -> Model:
+        """Return this model with lines of Antimony added to its source.
+
+        Raises
+        ------
+        ModelError
+            If the model does not come from the catalogue.
+        """
+        from metaflammation.compile import compile_text
+
+        if self.files is None:
+            raise ModelError(f"{self.id}: only a catalogue model has a source that lines can be added to")
+        with self.files.source as path:
+            source = path.read_text("utf-8").rstrip()
+            text = compile_text(f"{source.removesuffix('end')}\n{lines}\nend\n", path.parent)
+        return Model(self.id, text, self.files)
+
+    def roadrunner(self, experiment: str | None = None) -> Any:
+        """Return a new ``roadrunner.RoadRunner`` with this model and its tolerances.
+
+        With an experiment it stands at time zero of it: equilibrated, the conditions of the first period set.
+        """
+        from metaflammation.engines import roadrunner
+
+        return self._prepared(roadrunner.load(self.sbml, self.solver), experiment)
+
+    def tellurium(self, experiment: str | None = None) -> Any:
+        """Return a new Tellurium object (an extended RoadRunner), prepared as :meth:`roadrunner` does."""
+        # libsbml must be loaded first: importing it after tellurium's libraries breaks its enumerations.
+        import libsbml  # noqa: F401
+        import tellurium
+
+        rr = tellurium.loadSBMLModel(self.sbml)
+        rr.integrator.relative_tolerance = self.solver.relative_tolerance
+        rr.integrator.absolute_tolerance = self.solver.absolute_tolerance
+        return self._prepared(rr, experiment)
+
+    def _prepared(self, rr: Any, experiment: str | None) -> Any:
+        if experiment is None:
+            return rr
+        named = self._experiment(experiment)
+        dose = named.doses.values[-1] if named.doses else None
+        plan = Protocol.of(named, self.conditions, dose).plan({})
+        key = {e.id: f"[{e.id}]" if e.kind == "species" else e.id for e in self.elements.values()}
+        for values in (plan.initial, plan.initial):
+            for element, value in values.items():
+                rr[key[element]] = value
+            rr.reset()
+        if plan.equilibration:
+            rr.simulate(0, plan.equilibration, 2)
+        for element, value in plan.phases[0].changes.items():
+            rr[key[element]] = value
+        return rr
+
+    def _experiment(self, name: str) -> Experiment:
+        if name not in self.experiments:
+            raise SimulationError(f"{self.id}: {unknown('experiment', name, self.experiments)}")
+        return self.experiments[name]
+
+    def _doses(self, target: str, over: Sequence[QuantityLike]) -> tuple[float, ...]:
+        if target not in self.elements:
+            raise ModelError(unknown("id", target, self.elements))
+        return tuple(simulate.numbers_in(over, self.elements[target]))
+
+    def _ad_hoc(
+        self,
+        duration: QuantityLike | None,
+        changes: Mapping[str, QuantityLike] | None,
+        equilibrate: bool | QuantityLike,
+        points: int,
+    ) -> Protocol:
+        if duration is None:
+            raise SimulationError("name an experiment or give a duration")
+        length = minutes(duration, "duration")
+        if length <= 0:
+            raise SimulationError(f"duration: {duration} is not positive")
+        if isinstance(equilibrate, bool):
+            before = EQUILIBRATION if equilibrate else 0.0
+        else:
+            before = minutes(equilibrate, "equilibrate")
+        if before < 0:
+            raise SimulationError(f"equilibrate: {equilibrate} is negative")
+        if points < 2:  # noqa: PLR2004
+            raise SimulationError(f"points: {points} is too few; at least 2 are needed")
+        numbers = simulate.settable(self.elements, changes)
+        return Protocol(before, {}, (Phase(0.0, numbers),), length, int(points))
+
+    def _run(
+        self, protocol: Protocol, overrides: Mapping[str, float], engine: str, origin: Mapping[str, Any]
+    ) -> TimeCourse:
+        about = {"model": self.id, **origin, "overrides": dict(overrides)}
+        return simulate.run(self.engine(engine), self.elements, protocol.plan(overrides), about)
+

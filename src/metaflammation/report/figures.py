@@ -1,0 +1,80 @@
+"""Figures in one style: units on the axes, colours that colour-blind people can tell apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from metaflammation.timecourse import DoseSeries, TimeCourse
+
+# Okabe and Ito's colours, the yellow left out because it is too light on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+STYLES = ("-", "--", ":", "-.")
+MANY = 6
+
+
+def time_course(course: TimeCourse, observables: Sequence[str], ax: Axes | None = None) -> Axes:
+    """Draw variables over time.
+
+    Raises
+    ------
+    SimulationError
+        If the variables have different units.
+    """
+    axes = ax if ax is not None else _axes()
+    unit = _one_unit(observables, course.units)
+    for n, observable in enumerate(observables):
+        axes.plot(course.data.index, course.data[observable], label=course.names[observable], **_look(n))
+    axes.set_xlabel("time (min)")
+    _finish(axes, [course.names[o] for o in observables], unit)
+    return axes
+
+
+def dose_response(series: DoseSeries, responses: Mapping[str, pd.Series[float]], ax: Axes | None = None) -> Axes:
+    """Draw responses over dose; a dose of zero stands at the left, a decade below the smallest."""
+    axes = ax if ax is not None else _axes()
+    unit = _one_unit(list(responses), series.units)
+    for n, (observable, response) in enumerate(responses.items()):
+        axes.plot(response.index, response, label=series.names[observable], marker="o", markersize=3, **_look(n))
+    positive = min(d for d in series.runs if d > 0)
+    axes.set_xscale("symlog", linthresh=positive, linscale=0.5)
+    target = series.names.get(series.target, series.target)
+    axes.set_xlabel(f"{target} ({series.unit})" if series.unit else target)
+    _finish(axes, [series.names[o] for o in responses], unit)
+    return axes
+
+
+def _axes() -> Axes:
+    # The object interface: pyplot would keep every figure and could ask for a screen.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(6.4, 4.0), dpi=150, layout="constrained").subplots()
+
+
+def _look(n: int) -> dict[str, str]:
+    return {"color": COLOURS[n % len(COLOURS)], "linestyle": STYLES[n // len(COLOURS) % len(STYLES)]}
+
+
+def _one_unit(observables: Sequence[str], units: Mapping[str, str]) -> str:
+    from metaflammation.errors import SimulationError
+
+    found = {units[o] for o in observables}
+    if len(found) > 1:
+        listed = ", ".join(f"{o} ({units[o] or 'number'})" for o in observables)
+        raise SimulationError(f"one axis cannot show different units: {listed}; draw them one unit at a time")
+    return found.pop()
+
+
+def _finish(axes: Axes, names: Sequence[str], unit: str) -> None:
+    what = names[0] if len(names) == 1 else {"nM": "concentration", "": "fraction or fold"}.get(unit, "value")
+    axes.set_ylabel(f"{what} ({unit})" if unit else what)
+    axes.spines[["top", "right"]].set_visible(False)
+    if len(names) > MANY:
+        axes.legend(frameon=False, fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    elif len(names) > 1:
+        axes.legend(frameon=False, fontsize="small")

@@ -1,0 +1,247 @@
+"""SBML documents: reading, the findings of libSBML, and what a model says of its elements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from metaflammation.errors import ModelError
+from metaflammation.units import NUMBER, Unit, from_factors, named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHECK_CATEGORIES = 8
+"""libSBML's categories of consistency checks: all of them are switched on."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One remark of libSBML about a document.
+
+    Attributes
+    ----------
+    code : int
+        libSBML's number of the remark.
+    severity : str
+        ``Informational``, ``Warning``, ``Error`` or ``Fatal``.
+    line : int
+        Line of the document; 0 if unknown.
+    message : str
+        The remark in one line.
+    """
+
+    code: int
+    severity: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"libSBML {self.severity.lower()} {self.code}, line {self.line}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Element:
+    """A compartment, species, parameter or reaction of a model.
+
+    Attributes
+    ----------
+    id, name : str
+        SBML id and display name.
+    kind : str
+        ``compartment``, ``species``, ``parameter`` or ``reaction``.
+    unit : Unit
+        Unit of the value; for species the unit of concentration (of amount where the species has only amounts).
+    constant : bool
+        Whether the value never changes of itself.
+    assigned : bool
+        Whether an assignment rule computes the value.
+    value : float or None
+        The value in the document; None if something computes it.
+    sbo : str
+        SBO term, empty if there is none.
+    resources : tuple of (str, str)
+        MIRIAM annotations as qualifier and URI.
+    """
+
+    id: str
+    name: str
+    kind: str
+    unit: Unit = NUMBER
+    constant: bool = True
+    assigned: bool = False
+    value: float | None = None
+    sbo: str = ""
+    resources: tuple[tuple[str, str], ...] = field(default=())
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file of SBML or Antimony.
+
+    Raises
+    ------
+    ModelError
+        If it is not there, a folder, empty, unreadable or not UTF-8.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise ModelError(f"{path}: there is no such file") from None
+    except IsADirectoryError:
+        raise ModelError(f"{path}: is a folder; name a file") from None
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path}: is not UTF-8 text (byte {error.start})") from None
+    if not text.strip():
+        raise ModelError(f"{path}: is empty")
+    return text
+
+
+def document(text: str, where: str) -> Any:
+    """Return the libSBML document of ``text``.
+
+    Raises
+    ------
+    ModelError
+        If the text is not SBML, is damaged, or holds no model.
+    """
+    import libsbml
+
+    if "<sbml" not in text[:10_000]:
+        raise ModelError(f"{where}: is not SBML (no <sbml> element at its beginning)")
+    parsed = libsbml.readSBMLFromString(text)
+    errors = parsed.getErrorLog()
+    for n in range(errors.getNumErrors()):
+        error = errors.getError(n)
+        if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR:
+            raise ModelError(f"{where}: is not sound SBML: {_finding(error)}")
+    if parsed.getModel() is None:
+        raise ModelError(f"{where}: the SBML document holds no model")
+    return parsed
+
+
+def findings(text: str, where: str = "SBML") -> list[Finding]:
+    """Return every remark of libSBML, of any severity, with all categories of checks on."""
+    parsed = document(text, where)
+    for category in range(CHECK_CATEGORIES):
+        parsed.setConsistencyChecks(category, True)
+    parsed.checkConsistency()
+    return [_finding(parsed.getError(n)) for n in range(parsed.getNumErrors())]
+
+
+def to_level(text: str, level: int, version: int, where: str = "SBML") -> str:
+    """Return the document converted to another SBML level and version, without loss.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be expressed there.
+    """
+    import libsbml
+
+    parsed = document(text, where)
+    if not parsed.setLevelAndVersion(level, version, True):
+        reasons = "; ".join(str(_finding(parsed.getError(n))) for n in range(parsed.getNumErrors()))
+        raise ModelError(f"{where}: cannot be written as Level {level} Version {version}: {reasons}")
+    return str(libsbml.writeSBMLToString(parsed))
+
+
+def flatten(text: str, where: str = "SBML") -> str:
+    """Return a document of the package comp as one flat model, by libSBML."""
+    import libsbml
+
+    parsed = document(text, where)
+    properties = libsbml.ConversionProperties()
+    properties.addOption("flatten comp", True)
+    properties.addOption("performValidation", False)
+    if parsed.convert(properties) != libsbml.LIBSBML_OPERATION_SUCCESS:
+        raise ModelError(f"{where}: libSBML cannot flatten it: {parsed.getErrorLog().toString()}")
+    return str(libsbml.writeSBMLToString(parsed))
+
+
+def elements(text: str, where: str = "SBML") -> dict[str, Element]:
+    """Return the compartments, species, parameters and reactions of a model, by id."""
+    model = document(text, where).getModel()
+    units = {u.getId(): unit_of(u) for u in model.getListOfUnitDefinitions()}
+    return {e.id: e for e in _elements(model, units)}
+
+
+def _elements(model: Any, units: dict[str, Unit]) -> Iterator[Element]:
+    def unit(name: str) -> Unit:
+        return units.get(name) or _base_unit(name)
+
+    computed = {r.getVariable(): r.isAssignment() for r in model.getListOfRules() if not r.isAlgebraic()}
+    initial = {a.getSymbol() for a in model.getListOfInitialAssignments()}
+
+    def element(item: Any, kind: str, of: Unit, value: float | None, *, constant: bool) -> Element:
+        return Element(
+            id=item.getId(),
+            name=item.getName(),
+            kind=kind,
+            unit=of,
+            constant=constant,
+            assigned=computed.get(item.getId(), False),
+            value=None if item.getId() in computed or item.getId() in initial else value,
+            sbo=item.getSBOTermID(),
+            resources=tuple(_resources(item)),
+        )
+
+    for c in model.getListOfCompartments():
+        yield element(c, "compartment", unit(c.getUnits() or model.getVolumeUnits()), c.getSize(), constant=c.getConstant())
+    for s in model.getListOfSpecies():
+        amount = s.getSubstanceUnits() or model.getSubstanceUnits()
+        if s.getHasOnlySubstanceUnits():
+            of, value = unit(amount), s.getInitialAmount()
+        else:
+            compartment = model.getCompartment(s.getCompartment())
+            of = named(amount) or _per(unit(amount), unit(compartment.getUnits() or model.getVolumeUnits()))
+            value = s.getInitialConcentration() if s.isSetInitialConcentration() else s.getInitialAmount() / compartment.getSize()
+        yield element(s, "species", of, value, constant=s.getConstant())
+    for p in model.getListOfParameters():
+        yield element(p, "parameter", unit(p.getUnits()), p.getValue(), constant=p.getConstant())
+    for r in model.getListOfReactions():
+        yield element(r, "reaction", unit(model.getExtentUnits()), None, constant=False)
+
+
+def _resources(item: Any) -> Iterator[tuple[str, str]]:
+    import libsbml
+
+    for n in range(item.getNumCVTerms()):
+        term = item.getCVTerm(n)
+        if term.getQualifierType() == libsbml.BIOLOGICAL_QUALIFIER:
+            qualifier = f"bqbiol:{libsbml.BiolQualifierType_toString(term.getBiologicalQualifierType())}"
+        else:
+            qualifier = f"bqmodel:{libsbml.ModelQualifierType_toString(term.getModelQualifierType())}"
+        for k in range(term.getNumResources()):
+            yield qualifier, term.getResourceURI(k)
+
+
+def unit_of(definition: Any) -> Unit:
+    """Return the unit that a libSBML unit definition stands for."""
+    return named(definition.getId()) or from_factors(
+        (_kind(u), u.getMultiplier() * 10.0 ** u.getScale(), u.getExponentAsDouble()) for u in definition.getListOfUnits()
+    )
+
+
+def _base_unit(name: str) -> Unit:
+    return from_factors([(name, 1.0, 1.0)]) if name else NUMBER
+
+
+def _kind(unit: Any) -> str:
+    import libsbml
+
+    return str(libsbml.UnitKind_toString(unit.getKind()))
+
+
+def _per(amount: Unit, volume: Unit) -> Unit:
+    from metaflammation.units import registry
+
+    ureg = registry()
+    quotient = ureg.Quantity(amount.factor, amount.dimension) / ureg.Quantity(volume.factor, volume.dimension)
+    return Unit.of(quotient)
+
+
+def _finding(error: Any) -> Finding:
+    return Finding(error.getErrorId(), error.getSeverityAsString(), error.getLine(), " ".join(error.getMessage().split()))

@@ -1,0 +1,419 @@
+"""Records of the curated tables, and their readers: the column and key names stand here and nowhere else."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date  # noqa: TC003 - pydantic reads it at run time
+from io import StringIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from metaflammation.errors import DataError
+from metaflammation.units import minutes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import pandas as pd
+
+
+T = TypeVar("T", bound="Record")
+
+
+class Record(BaseModel):
+    """A frozen row or entry; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _time(value: Any) -> float:
+    return minutes(value, "time")
+
+
+Minutes = Annotated[float, BeforeValidator(_time)]
+PositiveMinutes = Annotated[float, BeforeValidator(_time), Field(gt=0)]
+
+
+# --- models/metadata.toml -------------------------------------------------------------------------------------------
+
+
+class Solver(Record):
+    """Tolerances with which a model is integrated, in every engine."""
+
+    relative_tolerance: float = 1e-9
+    absolute_tolerance: float = 1e-12
+
+
+class ModelMetadata(Record):
+    """What the SBML cannot say about itself, and what is written into it."""
+
+    title: str
+    tier: int | None = None
+    description: str
+    taxon: str
+    created: date
+    modified: date
+    version: str
+    citations: tuple[str, ...] = ()
+    solver: Solver = Solver()
+
+
+class Metadata(Record):
+    """The one metadata file of the collection."""
+
+    collection: str
+    creators: tuple[str, ...]
+    organisation: str
+    licence: str
+    licence_url: str
+    url: str | None = None
+    models: dict[str, ModelMetadata]
+
+
+# --- models/<model>/parameters.tsv ----------------------------------------------------------------------------------
+
+
+class ParameterEvidence(Record):
+    """Where the value of one parameter comes from; the value itself stands in the Antimony source."""
+
+    id: str
+    evidence: Literal["measured", "fitted", "assumed"]
+    source: str | None = None
+    place: str | None = None
+    source_value: float | None = None
+    source_unit: str | None = None
+    lower: float
+    upper: float
+    reason: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.evidence == "assumed" and not self.reason:
+            raise ValueError("an assumed parameter needs a reason")
+        if self.evidence != "assumed" and not (self.source and self.place):
+            raise ValueError(f"a {self.evidence} parameter needs a source and a place")
+        if (self.source_value is None) != (self.source_unit is None):
+            raise ValueError("source_value and source_unit go together")
+        if not self.lower < self.upper:
+            raise ValueError("lower must be below upper")
+        return self
+
+
+# --- validation/<model>/experiments.yaml ----------------------------------------------------------------------------
+
+
+class Equilibration(Record):
+    """A phase before time zero, under conditions of its own."""
+
+    duration: PositiveMinutes
+    conditions: tuple[str, ...] = ()
+
+
+class Period(Record):
+    """From ``start`` on, the conditions hold until a later period changes the same targets."""
+
+    start: Minutes = 0.0
+    conditions: tuple[str, ...] = ()
+
+
+class DoseSeries(Record):
+    """The experiment is run once for each value of ``target``, set at the start of the first period."""
+
+    target: str
+    unit: str
+    values: tuple[float, ...] = Field(min_length=2)
+
+
+class Experiment(Record):
+    """A protocol: equilibration, periods, duration and output grid (``points`` from zero to ``duration``)."""
+
+    id: str
+    title: str
+    equilibration: Equilibration | None = None
+    periods: tuple[Period, ...] = (Period(),)
+    duration: PositiveMinutes
+    points: int = Field(default=121, ge=2)
+    doses: DoseSeries | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        starts = [p.start for p in self.periods]
+        if not starts or starts[0] != 0:
+            raise ValueError("the first period starts at 0")
+        if sorted(set(starts)) != starts or starts[-1] >= self.duration:
+            raise ValueError("periods must start one after the other, before the end of the experiment")
+        return self
+
+    @property
+    def arms(self) -> dict[str, float | None]:
+        """Return the ids of the single runs and the dose of each (None without a dose series)."""
+        if self.doses is None:
+            return {self.id: None}
+        return {arm_id(self.id, dose): dose for dose in self.doses.values}
+
+
+def arm_id(experiment: str, dose: float | None) -> str:
+    """Return the id of one run of a dose series: the experiment's id and the dose, ``.`` written as ``p``."""
+    if dose is None:
+        return experiment
+    return f"{experiment}__{dose:g}".replace(".", "p").replace("-", "m").replace("+", "")
+
+
+# --- validation/<model>/expectations.yaml ---------------------------------------------------------------------------
+
+
+class Reading(Record):
+    """A statistic of one observable in one experiment.
+
+    ``under`` names conditions that hold throughout, over what the experiment itself sets; ``dose`` picks one run of a
+    dose series; ``at`` is a time; ``level`` is the reading that ``dose_for`` looks for.
+    """
+
+    statistic: Literal[
+        "initial", "final", "at", "max", "min", "mean", "auc", "rise", "fold", "fall_from_max",
+        "time_to_max", "half_time", "full_time", "ec50", "max_over_doses", "dose_for",
+    ]  # fmt: skip
+    experiment: str
+    observable: str
+    under: tuple[str, ...] = ()
+    dose: float | None = None
+    at: Minutes | None = None
+    level: Reading | None = None
+
+
+class Comparison(Record):
+    """The ratio or difference of two values."""
+
+    statistic: Literal["ratio", "difference"]
+    of: Value
+    to: Value
+
+
+class Several(Record):
+    """A statistic of a list of values: ``order`` is the smallest gap between one and the next."""
+
+    statistic: Literal["order", "smallest", "largest"]
+    of: tuple[Value, ...] = Field(min_length=2)
+
+
+class Conservation(Record):
+    """The largest relative change of the sum of ``species`` over all experiments."""
+
+    statistic: Literal["drift"]
+    species: tuple[str, ...] = Field(min_length=2)
+
+
+class LowestState(Record):
+    """The lowest value of any species over all experiments."""
+
+    statistic: Literal["lowest_state"]
+
+
+class SteadyStateSpread(Record):
+    """The largest spread of the final states of ``starts`` random starts, at each value of ``target``.
+
+    A start divides each pool at random among its members, and scales the pools that are synthesised.
+    """
+
+    statistic: Literal["steady_state_spread"]
+    target: str
+    values: tuple[float, ...]
+    starts: int = Field(ge=2)
+    seed: int
+    duration: PositiveMinutes
+    pools: tuple[tuple[str, ...], ...]
+    synthesised: tuple[tuple[str, ...], ...] = ()
+
+
+Value = Annotated[
+    Reading | Comparison | Several | Conservation | LowestState | SteadyStateSpread,
+    Field(discriminator="statistic"),
+]
+
+
+class Control(Record):
+    """What makes an expectation fail: conditions that hold throughout, or Antimony lines added to the model."""
+
+    conditions: tuple[str, ...] = ()
+    add: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, raw: Any) -> Any:
+        return {"conditions": [raw]} if isinstance(raw, str) else raw
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if bool(self.conditions) == bool(self.add):
+            raise ValueError("a control is either conditions or lines to add")
+        return self
+
+    def __str__(self) -> str:
+        return " + ".join(self.conditions) or f"added: {' '.join((self.add or '').split())}"
+
+
+class KnownFailure(Record):
+    """Why the model cannot show this with defensible parameters."""
+
+    reason: str
+    evidence: str
+
+
+class Expectation(Record):
+    """A number from simulations, and the interval in which it must lie."""
+
+    id: str
+    kind: Literal["article", "data", "law"]
+    claim: str | None = None
+    citation: str | None = None
+    statement: str
+    value: Value
+    lower: float | None = None
+    upper: float | None = None
+    interval_from: str
+    scale: float | None = Field(default=None, gt=0)
+    fails_when: tuple[Control, ...] = Field(min_length=1)
+    known_failure: KnownFailure | None = None
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.lower is None and self.upper is None:
+            raise ValueError("an expectation needs lower, upper or both")
+        if self.lower is not None and self.upper is not None and not self.lower < self.upper:
+            raise ValueError("lower must be below upper")
+        if (self.lower is None or self.upper is None) and self.scale is None:
+            raise ValueError("a one-sided interval needs a scale: the measured size of the effect")
+        if self.kind == "article" and not self.claim:
+            raise ValueError("an article expectation needs a claim")
+        if self.kind == "data" and not self.citation:
+            raise ValueError("a data expectation needs a citation")
+        return self
+
+
+# --- readers --------------------------------------------------------------------------------------------------------
+
+
+def read_metadata(text: str, where: str) -> Metadata:
+    """Return the collection's metadata from TOML."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"{where}: {error}") from None
+    return _record(Metadata, raw, where)
+
+
+def read_parameters(text: str, where: str) -> dict[str, ParameterEvidence]:
+    """Return the evidence of each parameter, by id, from a tab-separated table."""
+    rows = {}
+    for number, row in enumerate(_rows(text, where), start=2):
+        record = _record(ParameterEvidence, {k: v for k, v in row.items() if v != ""}, f"{where}, line {number}")
+        if record.id in rows:
+            raise DataError(f"{where}, line {number}: parameter {record.id!r} stands in the table twice")
+        rows[record.id] = record
+    return rows
+
+
+def read_experiments(text: str, where: str) -> dict[str, Experiment]:
+    """Return the experiments, by id, in the order of the YAML file."""
+    return {e.id: e for e in _entries(Experiment, text, where, "experiments")}
+
+
+def read_expectations(text: str, where: str) -> dict[str, Expectation]:
+    """Return the expectations, by id, in the order of the YAML file."""
+    return {e.id: e for e in _entries(Expectation, text, where, "expectations")}
+
+
+def read_conditions(text: str, where: str) -> dict[str, dict[str, float]]:
+    """Return, for each condition, the value of each target, from a PEtab v2 condition table."""
+    conditions: dict[str, dict[str, float]] = {}
+    for number, row in enumerate(_rows(text, where), start=2):
+        try:
+            targets = conditions.setdefault(row["conditionId"], {})
+            if row["targetId"]:
+                targets[row["targetId"]] = float(row["targetValue"])
+        except KeyError as error:
+            raise DataError(f"{where}: column {error} is missing") from None
+        except ValueError:
+            raise DataError(f"{where}, line {number}: targetValue {row['targetValue']!r} is not a number") from None
+    return conditions
+
+
+def read_table(text: str, where: str, columns: Mapping[str, type]) -> pd.DataFrame:
+    """Return a tab-separated table with at least ``columns``; those of type float hold numbers (empty is NaN)."""
+    import pandas as pd
+
+    frame = pd.DataFrame(_rows(text, where))
+    missing = [c for c in columns if c not in frame.columns]
+    if missing:
+        raise DataError(f"{where}: column {missing[0]!r} is missing")
+    for column, kind in columns.items():
+        if kind is float:
+            values = pd.to_numeric(frame[column], errors="coerce")
+            bad = frame.index[values.isna() & (frame[column] != "")]
+            if len(bad):
+                raise DataError(f"{where}, line {bad[0] + 2}: {column} {frame.loc[bad[0], column]!r} is not a number")
+            frame[column] = values
+    return frame
+
+
+OBSERVABLE_COLUMNS = {"observableId": str, "observableName": str, "observableFormula": str, "noiseFormula": str}
+MEASUREMENT_COLUMNS = {
+    "observableId": str,
+    "experimentId": str,
+    "time": float,
+    "measurement": float,
+    "noiseParameters": float,
+    "datasetId": str,
+    "use": str,
+}
+PETAB_PARAMETER_COLUMNS = {
+    "parameterId": str,
+    "parameterScale": str,
+    "lowerBound": float,
+    "upperBound": float,
+    "nominalValue": float,
+    "estimate": str,
+}
+
+
+def _rows(text: str, where: str) -> Iterator[dict[str, str]]:
+    import csv
+
+    reader = csv.DictReader(StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
+    if not reader.fieldnames:
+        raise DataError(f"{where}: the table is empty")
+    for number, row in enumerate(reader, start=2):
+        if None in row or None in row.values():
+            raise DataError(f"{where}, line {number}: {len(reader.fieldnames)} columns are needed")
+        yield row
+
+
+def _entries(kind: type[T], text: str, where: str, key: str) -> list[T]:
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise DataError(f"{where}: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict) or not isinstance(raw.get(key), list):
+        raise DataError(f"{where}: a list named {key!r} is needed")
+    records = [_record(kind, entry, f"{where}, entry {n}") for n, entry in enumerate(raw[key], start=1)]
+    ids = [r.id for r in records]  # type: ignore[attr-defined]
+    twice = next((i for i in ids if ids.count(i) > 1), None)
+    if twice:
+        raise DataError(f"{where}: {twice!r} stands in the file twice")
+    return records
+
+
+def _record(kind: type[T], raw: Any, where: str) -> T:
+    if isinstance(raw, dict) and isinstance(raw.get("id"), str):
+        where = f"{where} ({raw['id']})"
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(p) for p in first["loc"])
+        raise DataError(f"{where}: {place + ': ' if place else ''}{first['msg'].removeprefix('Value error, ')}") from None
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
+

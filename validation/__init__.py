@@ -1,0 +1,1 @@
+"""Experiments, measurements and expectations; read through :mod:`metaflammation.library`."""
