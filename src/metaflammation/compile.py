@@ -96,7 +96,9 @@ def _translate(path: Path, time_limit: float) -> dict[str, str]:
     except subprocess.TimeoutExpired:
         raise CompileError(f"{path}: Antimony took longer than {time_limit:g} s and was stopped") from None
     if done.returncode < 0:
-        raise CompileError(f"{path}: Antimony crashed (signal {-done.returncode}); see 'known traps' in the conventions")
+        raise CompileError(
+            f"{path}: Antimony crashed (signal {-done.returncode}); see 'known traps' in the conventions"
+        )
     if done.returncode:
         raise CompileError(f"{path}: Antimony did not run: {done.stderr.decode(errors='replace').strip()[-300:]}")
     result: dict[str, str] = json.loads(done.stdout)

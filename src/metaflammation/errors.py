@@ -42,3 +42,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
         return f"unknown {kind} {name!r}; did you mean {', '.join(near)}?"
     listed = ", ".join(names) if len(names) <= 12 else f"{', '.join(names[:12])} and {len(names) - 12} more"  # noqa: PLR2004
     return f"unknown {kind} {name!r}; there {'is none' if not names else 'are: ' + listed}"
+
+
+def missing(package: str) -> MetaflammationError:
+    """Return the error for a package that is not installed."""
+    return MetaflammationError(f"the package {package} is not installed; get it with: pip install {package}")

@@ -103,7 +103,9 @@ def evaluate(value: Value, runs: Runs) -> float:
         numbers = [evaluate(v, runs) for v in value.of]
         if any(math.isnan(n) for n in numbers):
             return math.nan
-        return {"order": statistics.smallest_gap, "smallest": min, "largest": max}[value.statistic](numbers)
+        if value.statistic == "order":
+            return statistics.smallest_gap(numbers)
+        return min(numbers) if value.statistic == "smallest" else max(numbers)
     if isinstance(value, Conservation):
         return runs.drift(value.species)
     if isinstance(value, LowestState):

@@ -61,7 +61,12 @@ def predictions(model: Model, runs: Runs) -> pd.DataFrame:
     values = np.full(len(names), np.nan)
     for use in ("fit", "compare"):
         chosen = (rows["use"] == use).to_numpy()
-        _estimate(values, slopes[chosen], (rows["measurement"] - constant)[chosen].to_numpy(), rows["noiseParameters"][chosen].to_numpy())
+        _estimate(
+            values,
+            slopes[chosen],
+            (rows["measurement"] - constant)[chosen].to_numpy(),
+            rows["noiseParameters"][chosen].to_numpy(),
+        )
     return rows.assign(prediction=constant + slopes @ np.nan_to_num(values))
 
 

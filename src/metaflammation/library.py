@@ -93,9 +93,11 @@ def bibliography() -> str:
 
 
 @cache
-def annotations() -> str:
-    """Return the table that says where each identifier was seen."""
-    return (files(MODELS) / "annotations.tsv").read_text("utf-8")
+def seen_identifiers() -> frozenset[str]:
+    """Return the identifiers of ``annotations.tsv``, which says of each where it and its meaning were seen."""
+    text = (files(MODELS) / "annotations.tsv").read_text("utf-8")
+    columns = {"curie": str, "label": str, "seen_in": str}
+    return frozenset(tables.read_table(text, "annotations.tsv", columns)["curie"])
 
 
 def catalogue() -> tuple[str, ...]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metaflammation import library, sbml, simulate
-from metaflammation.engines import Engine, Phase, load as load_engine
-from metaflammation.errors import DataError, ModelError, SimulationError, unknown
+from metaflammation.engines import Engine, Phase
+from metaflammation.engines import load as load_engine
+from metaflammation.errors import DataError, ModelError, SimulationError, missing, unknown
 from metaflammation.runs import Runs
 from metaflammation.simulate import Protocol
 from metaflammation.tables import Solver
@@ -210,7 +211,9 @@ class Model:
             protocol = self._ad_hoc(duration, changes, equilibrate, points)
             return self._run(protocol, held, engine, {"experiment": None})
         if duration is not None or changes is not None or equilibrate is not False:
-            raise SimulationError("duration, changes and equilibrate are for simulations without a named experiment; use overrides")
+            raise SimulationError(
+                "duration, changes and equilibrate are for simulations without a named experiment; use overrides"
+            )
         named = self._experiment(experiment)
         if named.doses is None:
             if dose is not None:
@@ -380,7 +383,11 @@ class Model:
         """Return a new Tellurium object (an extended RoadRunner), prepared as :meth:`roadrunner` does."""
         # libsbml must be loaded first: importing it after tellurium's libraries breaks its enumerations.
         import libsbml  # noqa: F401
-        import tellurium
+
+        try:
+            import tellurium
+        except ImportError:
+            raise missing("tellurium") from None
 
         rr = tellurium.loadSBMLModel(self.sbml)
         rr.integrator.relative_tolerance = self.solver.relative_tolerance
@@ -442,4 +449,3 @@ class Model:
     ) -> TimeCourse:
         about = {"model": self.id, **origin, "overrides": dict(overrides)}
         return simulate.run(self.engine(engine), self.elements, protocol.plan(overrides), about)
-

@@ -65,7 +65,9 @@ class Runs:
             protocol = Protocol.of(self.experiment(experiment), self.conditions, dose)
             held = merge_conditions(under, self.conditions, f"experiment {experiment}") | self.overrides
             origin = {"experiment": experiment, "dose": dose, "overrides": held}
-            self.done[key] = run(self.engine, self.elements, protocol.plan(held, self.times.get(experiment, ())), origin)
+            self.done[key] = run(
+                self.engine, self.elements, protocol.plan(held, self.times.get(experiment, ())), origin
+            )
         return self.done[key]
 
     def arm(self, arm: str) -> TimeCourse:
@@ -124,7 +126,9 @@ class Runs:
         for target in value.values:
             ends = []
             for start in starts:
-                plan = Plan({**start, value.target: target, **self.overrides}, 0.0, (Phase(0.0),), (0.0, value.duration))
+                plan = Plan(
+                    {**start, value.target: target, **self.overrides}, 0.0, (Phase(0.0),), (0.0, value.duration)
+                )
                 ends.append(self.engine.run(plan)[-1])
             final = np.array(ends)
             size = np.abs(final).max(axis=0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metaflammation.errors import ModelError
@@ -11,6 +10,7 @@ from metaflammation.units import NUMBER, Unit, from_factors, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 CHECK_CATEGORIES = 8
 """libSBML's categories of consistency checks: all of them are switched on."""
@@ -189,7 +189,9 @@ def _elements(model: Any, units: dict[str, Unit]) -> Iterator[Element]:
         )
 
     for c in model.getListOfCompartments():
-        yield element(c, "compartment", unit(c.getUnits() or model.getVolumeUnits()), c.getSize(), constant=c.getConstant())
+        yield element(
+            c, "compartment", unit(c.getUnits() or model.getVolumeUnits()), c.getSize(), constant=c.getConstant()
+        )
     for s in model.getListOfSpecies():
         amount = s.getSubstanceUnits() or model.getSubstanceUnits()
         if s.getHasOnlySubstanceUnits():
@@ -197,7 +199,11 @@ def _elements(model: Any, units: dict[str, Unit]) -> Iterator[Element]:
         else:
             compartment = model.getCompartment(s.getCompartment())
             of = named(amount) or _per(unit(amount), unit(compartment.getUnits() or model.getVolumeUnits()))
-            value = s.getInitialConcentration() if s.isSetInitialConcentration() else s.getInitialAmount() / compartment.getSize()
+            value = (
+                s.getInitialConcentration()
+                if s.isSetInitialConcentration()
+                else s.getInitialAmount() / compartment.getSize()
+            )
         yield element(s, "species", of, value, constant=s.getConstant())
     for p in model.getListOfParameters():
         yield element(p, "parameter", unit(p.getUnits()), p.getValue(), constant=p.getConstant())
@@ -221,7 +227,8 @@ def _resources(item: Any) -> Iterator[tuple[str, str]]:
 def unit_of(definition: Any) -> Unit:
     """Return the unit that a libSBML unit definition stands for."""
     return named(definition.getId()) or from_factors(
-        (_kind(u), u.getMultiplier() * 10.0 ** u.getScale(), u.getExponentAsDouble()) for u in definition.getListOfUnits()
+        (_kind(u), u.getMultiplier() * 10.0 ** u.getScale(), u.getExponentAsDouble())
+        for u in definition.getListOfUnits()
     )
 
 
@@ -244,4 +251,6 @@ def _per(amount: Unit, volume: Unit) -> Unit:
 
 
 def _finding(error: Any) -> Finding:
-    return Finding(error.getErrorId(), error.getSeverityAsString(), error.getLine(), " ".join(error.getMessage().split()))
+    return Finding(
+        error.getErrorId(), error.getSeverityAsString(), error.getLine(), " ".join(error.getMessage().split())
+    )

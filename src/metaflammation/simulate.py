@@ -56,7 +56,9 @@ class Protocol:
         if experiment.doses and dose is not None:
             phases[0] = Phase(phases[0].start, {**phases[0].changes, experiment.doses.target: dose})
         elif (experiment.doses is None) != (dose is None):
-            raise DataError(f"experiment {experiment.id}: {'takes no dose' if dose is not None else 'a dose is needed'}")
+            raise DataError(
+                f"experiment {experiment.id}: {'takes no dose' if dose is not None else 'a dose is needed'}"
+            )
         equilibration = experiment.equilibration
         return cls(
             equilibration.duration if equilibration else 0.0,

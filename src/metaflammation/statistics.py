@@ -39,7 +39,7 @@ def lowest(time: ArrayLike, values: ArrayLike) -> float:  # noqa: ARG001
 
 def auc(time: ArrayLike, values: ArrayLike) -> float:
     """Return the area under the curve (trapezoids), in the unit of the values times min."""
-    return float(np.trapezoid(values, time))
+    return float(np.trapezoid(np.asarray(values, dtype=float), np.asarray(time, dtype=float)))
 
 
 def mean(time: ArrayLike, values: ArrayLike) -> float:

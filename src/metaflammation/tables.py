@@ -413,7 +413,8 @@ def _record(kind: type[T], raw: Any, where: str) -> T:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(p) for p in first["loc"])
-        raise DataError(f"{where}: {place + ': ' if place else ''}{first['msg'].removeprefix('Value error, ')}") from None
+        raise DataError(
+            f"{where}: {place + ': ' if place else ''}{first['msg'].removeprefix('Value error, ')}"
+        ) from None
     except DataError as error:
         raise DataError(f"{where}: {error}") from None
-

@@ -48,6 +48,12 @@ class TimeCourse:
         self._check(observable)
         return self.data[observable]
 
+    def select(self, observables: Sequence[str] = ()) -> pd.DataFrame:
+        """Return some variables over time; all of them if none is named."""
+        for observable in observables:
+            self._check(observable)
+        return self.data[list(observables)] if observables else self.data
+
     def at(self, time: QuantityLike) -> pd.Series[float]:
         """Return all variables at a time, interpolated linearly between output points.
 
@@ -70,7 +76,7 @@ class TimeCourse:
 
         Variables of more than one unit cannot share an axis: give ``observables`` of one unit.
         """
-        from metaflammation.report import figures
+        from metaflammation import figures
 
         return figures.time_course(self, self._chosen(observables), ax)
 
@@ -104,9 +110,7 @@ class TimeCourse:
 
     def _chosen(self, observables: str | Sequence[str] | None) -> list[str]:
         if observables is None:
-            from metaflammation.units import MINUTE
-
-            moving = [c for c in self.data.columns if self.data[c].nunique() > 1 and self.units[c] != MINUTE.label]
+            moving = [c for c in self.data.columns if (self.data[c] != self.data[c].iloc[0]).any()]
             units = [self.units[c] for c in moving]
             commonest = max(units, key=units.count, default="")
             return [c for c in moving if self.units[c] == commonest] or list(self.data.columns[:1])
@@ -149,13 +153,17 @@ class DoseSeries:
 
     def response(self, observable: str, at: QuantityLike | None = None) -> pd.Series[float]:
         """Return an observable over dose, at a time or at the end."""
-        time = {d: r.data.index[-1] if at is None else minutes(at) for d, r in self.runs.items()}
-        values = {d: float(r.at(time[d])[observable]) if observable in r.data else r[observable] for d, r in self.runs.items()}
-        return pd.Series(values, name=observable).rename_axis("dose")
+        return self.responses([observable], at)[observable]
+
+    def responses(self, observables: Sequence[str] = (), at: QuantityLike | None = None) -> pd.DataFrame:
+        """Return several observables over dose, at a time or at the end; all of them if none is named."""
+        runs = {d: r.select(observables) for d, r in self.runs.items()}
+        rows = {d: r.iloc[-1] if at is None else self.runs[d].at(at)[r.columns] for d, r in runs.items()}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("dose")
 
     def plot(self, observables: str | Sequence[str], at: QuantityLike | None = None, ax: Axes | None = None) -> Axes:
         """Draw observables over dose and return the matplotlib axes."""
-        from metaflammation.report import figures
+        from metaflammation import figures
 
         chosen = [observables] if isinstance(observables, str) else list(observables)
         return figures.dose_response(self, {o: self.response(o, at) for o in chosen}, ax)

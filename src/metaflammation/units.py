@@ -22,7 +22,7 @@ QuantityLike: TypeAlias = "str | float | pint.Quantity[Any]"
 LABELS = ("min", "nM", "1/min", "1/(nM min)", "nM/min", "l", "nmol", "1/l", "nmol/min", "mmol/l", "kg", "1/day")
 """Units in the form in which they are printed; the first that equals a unit is its label."""
 
-NUMBER_AND_UNIT = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*)", re.DOTALL)
+NUMBER_AND_UNIT = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*)", re.DOTALL)
 
 
 @cache
@@ -70,11 +70,11 @@ class Unit:
         return self.label
 
 
-def _label(base: pint.Quantity[Any]) -> str:
+def _label(base: Any) -> str:
     if base.dimensionless and math.isclose(base.magnitude, 1.0):
         return ""
     for label in LABELS:
-        other = registry().Quantity(label.replace("1/", "1 / ", 1)).to_base_units()
+        other: Any = registry().Quantity(label.replace("1/", "1 / ", 1)).to_base_units()
         if other.units == base.units and math.isclose(other.magnitude, base.magnitude, rel_tol=1e-12):
             return label
     return f"{base:.6g~C}"
@@ -118,12 +118,13 @@ def in_unit(value: QuantityLike, unit: Unit, what: str) -> float:
     """
     if isinstance(value, bool) or value is None:
         raise DataError(f"{what}: {value!r} is not a quantity")
+    quantity: Any = value
     if isinstance(value, str):
         try:
-            value = float(value)
+            quantity = float(value)
         except ValueError:
-            value = _parse(value, what)
-    number = _converted(value, unit, what) if hasattr(value, "magnitude") else _number(value, what)
+            quantity = _parse(value, what)
+    number = _converted(quantity, unit, what) if hasattr(quantity, "magnitude") else _number(quantity, what)
     if not math.isfinite(number):
         raise DataError(f"{what}: {value} is not a finite number")
     return number
@@ -141,7 +142,7 @@ def _parse(text: str, what: str) -> pint.Quantity[Any]:
 
     ureg = registry()
     try:
-        number, unit = NUMBER_AND_UNIT.match(text).groups()  # type: ignore[union-attr] - no match is caught below
+        number, unit = NUMBER_AND_UNIT.findall(text)[0]
         return ureg.Quantity(float(number), ureg.parse_units(unit))
     except pint.UndefinedUnitError:
         raise DataError(f"{what}: the unit of {text!r} is unknown") from None

@@ -1,1 +1,1 @@
-"""What people look at: tables and figures."""
+"""What people read: tables for the terminal."""

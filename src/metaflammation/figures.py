@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     import pandas as pd
     from matplotlib.axes import Axes
@@ -49,6 +50,24 @@ def dose_response(series: DoseSeries, responses: Mapping[str, pd.Series[float]],
     return axes
 
 
+def save(axes: Axes, path: Path) -> None:
+    """Write the figure of some axes; the ending of the path says in which form.
+
+    Raises
+    ------
+    ExportError
+        If matplotlib does not know the ending.
+    """
+    from metaflammation.errors import ExportError
+
+    figure = axes.get_figure(root=True)
+    if figure is None or path.suffix.removeprefix(".") not in figure.canvas.get_supported_filetypes():
+        raise ExportError(
+            f"{path.name}: a figure cannot be written with the ending {path.suffix!r}; use .png, .svg or .pdf"
+        )
+    figure.savefig(path)
+
+
 def _axes() -> Axes:
     # The object interface: pyplot would keep every figure and could ask for a screen.
     from matplotlib.figure import Figure
@@ -56,7 +75,7 @@ def _axes() -> Axes:
     return Figure(figsize=(6.4, 4.0), dpi=150, layout="constrained").subplots()
 
 
-def _look(n: int) -> dict[str, str]:
+def _look(n: int) -> dict[str, Any]:
     return {"color": COLOURS[n % len(COLOURS)], "linestyle": STYLES[n // len(COLOURS) % len(STYLES)]}
 
 
@@ -70,11 +89,22 @@ def _one_unit(observables: Sequence[str], units: Mapping[str, str]) -> str:
     return found.pop()
 
 
+KINDS = {
+    "nM": "concentration",
+    "": "fraction or fold",
+    "relative to basal": "level",
+    "1/min": "rate constant",
+    "nM/min": "rate",
+}
+
+
 def _finish(axes: Axes, names: Sequence[str], unit: str) -> None:
-    what = names[0] if len(names) == 1 else {"nM": "concentration", "": "fraction or fold"}.get(unit, "value")
-    axes.set_ylabel(f"{what} ({unit})" if unit else what)
+    kind = KINDS.get(unit, "value")
+    axes.set_ylabel(f"{kind} ({unit})" if unit else kind)
     axes.spines[["top", "right"]].set_visible(False)
-    if len(names) > MANY:
+    if len(names) == 1:
+        axes.set_title(names[0], loc="left", fontsize="medium")
+    elif len(names) > MANY:
         axes.legend(frameon=False, fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5))
-    elif len(names) > 1:
+    else:
         axes.legend(frameon=False, fontsize="small")

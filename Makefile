@@ -1,0 +1,30 @@
+# Each target sets up .venv by itself; nothing is done twice.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: check test test-all lint docs clean
+
+check: $(STAMP)
+	$(BIN)/metaflammation check
+
+test: $(STAMP) lint
+	$(BIN)/pytest -n 2 -m "not slow"
+
+test-all: $(STAMP) lint
+	$(BIN)/pytest -n 2
+	sh tests/other_pythons.sh
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,332 @@
+"""The command line: no logic, and the only place that prints or exits."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metaflammation import __version__
+from metaflammation.errors import DataError, MetaflammationError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from metaflammation.check import Checked
+    from metaflammation.model import Model
+
+NEGATIVE, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="metaflammation")
+def app() -> None:
+    """Curated SBML models of inflammation, ER stress, insulin resistance and the hormone axis.
+
+    Exit codes: 0 fine; 1 the answer is negative (findings, failed expectation, different); 2 bad input;
+    130 interrupted.
+    """
+
+
+def main() -> None:
+    """Run the command line; errors become one line and an exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        code = app.main(standalone_mode=False)
+    except MetaflammationError as error:
+        _fail(str(error))
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(NEGATIVE)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str) -> None:
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+    sys.exit(BAD_INPUT)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
+
+
+@app.command("list")
+def list_models() -> None:
+    """List the models with their sizes, experiments and expectations."""
+    from metaflammation.model import catalogue
+    from metaflammation.report import tables
+
+    _console().print(tables.frame(catalogue()))
+
+
+@app.command()
+@click.argument("model", required=False)
+@click.option(
+    "--verify", is_flag=True, help="Write nothing; exit 1 if a committed file is not what its source compiles to."
+)
+def build(model: str | None, verify: bool) -> int:
+    """Compile Antimony sources to SBML, for MODEL or for all models."""
+    from metaflammation import build as building
+
+    differ = 0
+    for name in _named(model):
+        if verify:
+            stale = building.stale(name)
+            differ += len(stale)
+            for path in stale:
+                click.echo(f"{name}: {path.name} is stale; run 'metaflammation build {name}'")
+            if not stale:
+                click.echo(f"{name}: up to date")
+        else:
+            for path in building.build(name):
+                click.echo(f"{name}: wrote {path}")
+    return NEGATIVE if differ else 0
+
+
+@app.command()
+@click.argument("model", required=False)
+def lint(model: str | None) -> int:
+    """Look for findings of libSBML and of our own rules, in MODEL (a name or a file) or in all models."""
+    from metaflammation.lint import RULES, Subject
+    from metaflammation.lint import lint as lint_subject
+    from metaflammation.model import load
+
+    names = [model] if model else _named(None)
+    offences = 0
+    for name in names:
+        loaded = load(name)
+        found = lint_subject(Subject(loaded.id, loaded.sbml, loaded.files))
+        offences += len(found)
+        for offence in found:
+            click.echo(f"{loaded.id}: {offence}")
+        rules = sum(loaded.files is not None or not r.catalogue for r in RULES)
+        click.echo(f"{loaded.id}: {len(found)} findings by {rules} rules")
+    return NEGATIVE if offences else 0
+
+
+@app.command()
+@click.argument("model")
+@click.argument("experiment", required=False)
+@click.option("--duration", help="Length of a simulation without a named experiment, e.g. '30 min'.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="ID=VALUE",
+    help="Change a value, e.g. insulin='10 nM'; may be repeated.",
+)
+@click.option(
+    "--dose", help="One dose of an experiment over doses; without it the response at the end of each is given."
+)
+@click.option("--engine", default="roadrunner", show_default=True, help="roadrunner or copasi.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the time course as CSV.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw a figure (PNG, SVG or PDF by the ending).")
+@click.option(
+    "--observable", "observables", multiple=True, metavar="ID", help="What to draw or print; may be repeated."
+)
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+def simulate(
+    model: str,
+    experiment: str | None,
+    duration: str | None,
+    overrides: tuple[str, ...],
+    dose: str | None,
+    engine: str,
+    output: Path | None,
+    plot: Path | None,
+    observables: tuple[str, ...],
+    force: bool,
+) -> None:
+    """Simulate an EXPERIMENT of MODEL, or MODEL as it is for a --duration."""
+    from metaflammation import files
+    from metaflammation.model import load
+
+    for path in (output, plot):
+        if path:
+            files.check_free(path, overwrite=force)
+    loaded = load(model)
+    if experiment is None and duration is None:
+        known = ", ".join(loaded.experiments) or "none"
+        raise DataError(f"name an experiment of {loaded.id} ({known}) or give --duration")
+    result = loaded.simulate(experiment, dose=dose, duration=duration, overrides=_assignments(overrides), engine=engine)
+    if output:
+        _save(result, output, force)
+    if plot:
+        _draw(result, plot, observables, force)
+    if not output and not plot:
+        _print_result(result, observables)
+
+
+@app.command()
+@click.argument("model", required=False)
+@click.option("--engine", type=click.Choice(["roadrunner", "copasi", "all"]), default="all", show_default=True)
+@click.option("--strict", is_flag=True, help="Count known failures as failures.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write everything as JSON.")
+@click.option("--force", is_flag=True, help="Overwrite an existing JSON file.")
+def check(model: str | None, engine: str, strict: bool, json_path: Path | None, force: bool) -> int:
+    """Build, lint and simulate MODEL (or all models), and evaluate every expectation."""
+    from metaflammation import files
+    from metaflammation.check import as_json
+    from metaflammation.engines import ENGINES
+    from metaflammation.model import load
+
+    if json_path:
+        files.check_free(json_path, overwrite=force)
+    engines = ENGINES if engine == "all" else (engine,)
+    console = _console()
+    passed, results = True, []
+    for name in _named(model):
+        loaded = load(name)
+        sound = _sound(loaded)
+        checked = _check_with_progress(loaded, engines)
+        _print_check(console, checked)
+        results.append(as_json(checked))
+        passed &= sound and checked.passed(strict=strict)
+    if json_path:
+        files.write_text(
+            json_path, json.dumps({"version": __version__, "models": results}, indent=2) + "\n", overwrite=force
+        )
+    return 0 if passed else NEGATIVE
+
+
+@app.command()
+@click.argument("model")
+@click.option("--to", "form", required=True, help="sbml, sbml-l3v1 or copasi.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="File to write; MODEL and the form's ending by default."
+)
+@click.option("--experiment", help="For copasi: the experiment that the file holds ready to run; the first by default.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+def export(model: str, form: str, output: Path | None, experiment: str | None, force: bool) -> None:
+    """Write MODEL for another program."""
+    from metaflammation.exchange import FORMS
+    from metaflammation.model import load
+
+    loaded = load(model)
+    path = output or Path(f"{loaded.id}{FORMS.get(form, '')}")
+    click.echo(f"wrote {loaded.export(form, path, experiment=experiment, overwrite=force)}")
+
+
+@app.command()
+def doctor() -> int:
+    """Show the versions of what the package needs, and how to get what is missing."""
+    from metaflammation.doctor import diagnose
+
+    missing = 0
+    for name, version, cure in diagnose():
+        missing += version is None
+        click.echo(f"{name:<16} {version or f'missing: {cure}'}")
+    return NEGATIVE if missing else 0
+
+
+def _named(model: str | None) -> tuple[str, ...]:
+    from metaflammation import library
+
+    return library.catalogue() if model is None else (library.find(model).id,)
+
+
+def _assignments(texts: tuple[str, ...]) -> dict[str, str]:
+    assignments = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name.strip() and equals and value.strip()):
+            raise DataError(f"--set {text}: write ID=VALUE, e.g. insulin='10 nM'")
+        assignments[name.strip()] = value.strip()
+    return assignments
+
+
+def _sound(model: Model) -> bool:
+    """Build and lint a model; print what is wrong."""
+    from metaflammation import build as building
+    from metaflammation.lint import Subject
+    from metaflammation.lint import lint as lint_subject
+
+    stale = building.stale(model.id)
+    found = lint_subject(Subject(model.id, model.sbml, model.files))
+    for path in stale:
+        click.echo(f"{model.id}: {path.name} is stale; run 'metaflammation build {model.id}'")
+    for offence in found:
+        click.echo(f"{model.id}: {offence}")
+    click.echo(f"{model.id}: {'compiles to the committed SBML' if not stale else 'STALE'}, {len(found)} lint findings")
+    return not stale and not found
+
+
+def _check_with_progress(model: Model, engines: tuple[str, ...]) -> Checked:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from metaflammation.check import check_model, steps
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(model.id, total=steps(model, engines))
+        return check_model(model, engines, lambda what: bar.update(task, advance=1, description=what))
+
+
+def _print_check(console: Console, checked: Checked) -> None:
+    from metaflammation import expectations
+    from metaflammation.report import tables
+
+    console.print(tables.expectations(checked))
+    if len(checked.fit):
+        console.print(tables.fit(checked.model, checked.fit))
+    if checked.disagreement is not None:
+        word = "agree" if checked.agreed else "DISAGREE"
+        click.echo(
+            f"{checked.model}: engines {word}: largest difference {checked.disagreement:.1e} of the range "
+            f"({checked.where or 'none'}), over {checked.runs} runs"
+        )
+    counts = [
+        f"{checked.count(verdict)} {label}"
+        for verdict, label in (
+            (expectations.HOLDS, "hold"),
+            (expectations.FAILS, "fail"),
+            (expectations.KNOWN, "known failures"),
+            (expectations.UNEXPECTED, "hold unexpectedly"),
+        )
+    ]
+    click.echo(f"{checked.model}: {', '.join(counts)}")
+
+
+def _save(result: Any, path: Path, force: bool) -> None:
+    from metaflammation import files
+    from metaflammation.timecourse import TimeCourse
+
+    if isinstance(result, TimeCourse):
+        result.save(path, overwrite=force)
+    else:
+        files.write_text(path, result.data.to_csv(), overwrite=force)
+
+
+def _draw(result: Any, path: Path, observables: tuple[str, ...], force: bool) -> None:
+    from metaflammation import files
+    from metaflammation.figures import save
+    from metaflammation.timecourse import TimeCourse
+
+    if isinstance(result, TimeCourse):
+        axes = result.plot(observables or None)
+    elif observables:
+        axes = result.plot(observables)
+    else:
+        raise DataError("a series of doses needs --observable, e.g. --observable glucose_uptake")
+    with files.whole_file(path, overwrite=force) as temporary:
+        save(axes, temporary)
+
+
+def _print_result(result: Any, observables: tuple[str, ...]) -> None:
+    from metaflammation.timecourse import TimeCourse
+
+    frame = result.select(observables) if isinstance(result, TimeCourse) else result.responses(observables)
+    click.echo(frame.to_csv(sep="\t", float_format="%.6g"), nl=False)

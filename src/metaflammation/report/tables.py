@@ -1,0 +1,96 @@
+"""Tables for the terminal."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from metaflammation.expectations import FAILS, HOLDS, KNOWN, UNEXPECTED
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from metaflammation.check import Checked
+    from metaflammation.expectations import Outcome
+
+STYLES = {HOLDS: "green", FAILS: "bold red", KNOWN: "yellow", UNEXPECTED: "bold magenta"}
+
+
+def expectations(checked: Checked) -> Table:
+    """Return one row for each expectation; where engines differ in verdict, one row for each engine."""
+    table = Table(title=f"{checked.model}: expectations", box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("expectation", overflow="fold")
+    for column in ("value", "interval", "margin", "assumed"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for name, outcomes in _by_expectation(checked).items():
+        verdicts = {o.verdict for _, o in outcomes}
+        for engine, outcome in outcomes if len(verdicts) > 1 else outcomes[:1]:
+            share = checked.assumed.get(name)
+            table.add_row(
+                name if len(verdicts) == 1 else f"{name} ({engine})",
+                f"{number(outcome.value)} {outcome.unit}".strip(),
+                interval(outcome),
+                number(outcome.margin, signed=True),
+                "" if share is None else f"{share:.0%}",
+                Text(outcome.verdict, STYLES[outcome.verdict]),
+            )
+    return table
+
+
+def fit(model: str, agreement: pd.DataFrame) -> Table:
+    """Return one row for each measured data set."""
+    table = Table(title=f"{model}: measured data", box=box.SIMPLE_HEAD, title_justify="left")
+    for column in ("data set", "use"):
+        table.add_column(column)
+    for column in ("points", "chi2", "R2"):
+        table.add_column(column, justify="right")
+    for row in agreement.itertuples():
+        table.add_row(row.Index, row.use, str(row.n), f"{row.chi2:.1f}", "" if math.isnan(row.r2) else f"{row.r2:.3f}")
+    fitted = agreement[agreement["use"] == "fit"]
+    if len(fitted):
+        table.add_section()
+        table.add_row("all that was fitted", "", str(fitted["n"].sum()), f"{fitted['chi2'].sum():.1f}", "")
+    return table
+
+
+def frame(data: pd.DataFrame, title: str = "") -> Table:
+    """Return any table with its index."""
+    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column(str(data.index.name or ""))
+    for column in data.columns:
+        table.add_column(str(column), justify="right" if data[column].dtype.kind in "if" else "left")
+    for index, row in zip(data.index, data.itertuples(index=False), strict=True):
+        table.add_row(str(index), *("" if x is None else str(x) for x in row))
+    return table
+
+
+def interval(outcome: Outcome) -> str:
+    """Return the interval of an expectation as text."""
+    lower, upper = outcome.expectation.lower, outcome.expectation.upper
+    if lower is None:
+        return f"<= {number(upper)}"
+    if upper is None:
+        return f">= {number(lower)}"
+    return f"{number(lower)} to {number(upper)}"
+
+
+def number(value: float | None, *, signed: bool = False) -> str:
+    """Return a number with three significant digits."""
+    if value is None or math.isnan(value):
+        return "none"
+    if math.isinf(value):
+        return "+inf" if value > 0 else "-inf"
+    return f"{value:+.2f}" if signed else f"{value:.3g}"
+
+
+def _by_expectation(checked: Checked) -> dict[str, list[tuple[str, Outcome]]]:
+    table: dict[str, list[tuple[str, Outcome]]] = {}
+    for engine, outcomes in checked.outcomes.items():
+        for outcome in outcomes:
+            table.setdefault(outcome.expectation.id, []).append((engine, outcome))
+    return table

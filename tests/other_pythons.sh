@@ -1,0 +1,24 @@
+#!/bin/sh
+# Core tests on the other supported Pythons that are present here; each has an environment of its own.
+set -eu
+for version in 3.12 3.13; do
+  python=$(command -v "python$version" || true)
+  # pyenv puts a shim on the path for versions that are installed but not selected.
+  if [ -z "$python" ] || ! "$python" -c '' 2>/dev/null; then
+    for candidate in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/$version.*/bin/python; do
+      [ -x "$candidate" ] && python=$candidate
+    done
+  fi
+  if [ -z "$python" ] || ! "$python" -c '' 2>/dev/null; then
+    echo "skipped: core tests on Python $version (no such interpreter here)"
+    continue
+  fi
+  venv=.venv-$version
+  if [ ! -e "$venv/.installed" ] || [ pyproject.toml -nt "$venv/.installed" ]; then
+    "$python" -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+    touch "$venv/.installed"
+  fi
+  echo "core tests on $("$venv/bin/python" --version)"
+  "$venv/bin/pytest" -q -n 2 -m "not slow"
+done
