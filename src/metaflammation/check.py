@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metaflammation import expectations, fit
+from metaflammation import expectations, measurements
 from metaflammation.engines import load as load_engine
 from metaflammation.expectations import Outcome, evaluate, judge
 from metaflammation.runs import Runs
@@ -137,7 +137,7 @@ def check_model(model: Model, engines: tuple[str, ...], progress: Progress = lam
         assumed=assumed_shares(model, engines[0], progress),
         disagreement=disagreement,
         where=where,
-        fit=fit.agreement(model, benches[engines[0]]),
+        fit=measurements.agreement(model, benches[engines[0]]),
         runs=len(next(iter(benches.values())).done),
     )
 
@@ -177,12 +177,11 @@ def _range(runs: Runs) -> tuple[np.ndarray, np.ndarray]:
 
 
 def movable(model: Model) -> list[str]:
-    """Return the parameters on which expectations can rest: constant, not zero, and not set by any condition."""
-    switched = {target for changes in model.conditions.values() for target in changes}
+    """Return the parameters on which expectations can rest: all but zeros and scales that are one by definition."""
     return [
         e.id
         for e in model.elements.values()
-        if e.kind == "parameter" and e.constant and e.value and e.id not in switched and e.id in model.parameters
+        if e.id in model.parameters and e.value and not (e.id.startswith("f_") and e.value == 1)
     ]
 
 
@@ -202,8 +201,8 @@ def assumed_shares(model: Model, engine: str, progress: Progress = lambda _: Non
     for parameter in movable(model):
         progress(f"what rests on {parameter}")
         value = model.elements[parameter].value or 0.0
-        held = {parameter: value * (1 + STEP)}
-        runs = Runs(coarse, model.elements, model.experiments, model.conditions, held)
+        moved = {parameter: value * (1 + STEP)}
+        runs = Runs(coarse, model.elements, model.experiments, model.conditions, base=moved)
         for e in wanted:
             change = abs(evaluate(e.value, runs) - base[e.id])
             if np.isfinite(change):

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LOGARITHMIC = {"ratio", "fold", "ec50", "dose_for"}
 """Statistics whose margin is taken on a logarithmic scale."""
 
+NOISE = 1e-12
+"""Below this size, in model units, a number is error of the solver, and a ratio to it means nothing."""
+
 HOLDS, FAILS, KNOWN, UNEXPECTED = "holds", "fails", "known failure", "unexpectedly holds"
 
 
@@ -98,7 +101,7 @@ def evaluate(value: Value, runs: Runs) -> float:
         of, to = evaluate(value.of, runs), evaluate(value.to, runs)
         if value.statistic == "difference":
             return of - to
-        return of / to if to else math.nan
+        return of / to if abs(to) > NOISE else math.nan
     if isinstance(value, Several):
         numbers = [evaluate(v, runs) for v in value.of]
         if any(math.isnan(n) for n in numbers):

@@ -49,9 +49,16 @@ class ModelFiles:
         """Return the named experiments."""
         return tables.read_experiments(self._text(VALIDATION, "experiments.yaml"), f"{self.id}/experiments.yaml")
 
-    def conditions(self) -> dict[str, dict[str, float]]:
-        """Return the named conditions."""
+    def conditions(self) -> dict[str, dict[str, float | str]]:
+        """Return the named conditions; a value may be the id of an estimated parameter."""
         return tables.read_conditions(self._text(VALIDATION, "conditions.tsv"), f"{self.id}/conditions.tsv")
+
+    def estimated(self) -> dict[str, tables.EstimatedParameter]:
+        """Return the estimated parameters; empty for a model without measurements."""
+        if not self.has_validation("petab_parameters.tsv"):
+            return {}
+        text = self.validation_text("petab_parameters.tsv")
+        return tables.read_estimated(text, f"{self.id}/petab_parameters.tsv")
 
     def expectations(self) -> dict[str, tables.Expectation]:
         """Return the expectations."""

@@ -148,6 +148,9 @@ def _sources(subject: Subject) -> Iterator[str]:
     for row in subject.evidence.values():
         if row.source and row.source not in keys:
             yield f"parameter {row.id}: source {row.source} stands in no entry of references.bib"
+    for citation in subject.files.metadata.citations if subject.files else ():
+        if citation not in keys:
+            yield f"metadata.toml: citation {citation} stands in no entry of references.bib"
 
 
 def _source_values(subject: Subject) -> Iterator[str]:

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from metaflammation.tables import Expectation, Experiment, ModelMetadata, ParameterEvidence
+    from metaflammation.tables import (
+        EstimatedParameter,
+        Expectation,
+        Experiment,
+        ModelMetadata,
+        ParameterEvidence,
+    )
 
 EQUILIBRATION = 60 * 24 * 60.0
 """Minutes (60 days) of ``equilibrate=True``."""
@@ -134,7 +140,26 @@ class Model:
     @cached_property
     def conditions(self) -> dict[str, dict[str, float]]:
         """Return the named conditions: the value of each target, in model units."""
-        return self.files.conditions() if self.files else {}
+        return self.conditions_with({})
+
+    def conditions_with(self, values: Mapping[str, float]) -> dict[str, dict[str, float]]:
+        """Return the conditions with other values of the estimated parameters that they name."""
+        known = {i: p.value for i, p in self.estimated.items()} | dict(values)
+
+        def number(value: float | str) -> float:
+            if isinstance(value, str):
+                if value not in known:
+                    raise DataError(f"{self.id}/conditions.tsv: {unknown('estimated parameter', value, known)}")
+                return known[value]
+            return value
+
+        raw = self.files.conditions() if self.files else {}
+        return {name: {target: number(v) for target, v in changes.items()} for name, changes in raw.items()}
+
+    @cached_property
+    def estimated(self) -> dict[str, EstimatedParameter]:
+        """Return the estimated parameters: of the model, of conditions and of observables."""
+        return self.files.estimated() if self.files else {}
 
     @cached_property
     def expectations(self) -> dict[str, Expectation]:
@@ -155,10 +180,10 @@ class Model:
 
     @cached_property
     def _measured_times(self) -> dict[str, set[float]]:
-        from metaflammation import fit
+        from metaflammation import measurements
 
-        rows = fit.measurements(self)
-        return {e.id: fit.times(rows, e.arms) for e in self.experiments.values()}
+        rows = measurements.read(self)
+        return {e.id: measurements.times(rows, e.arms) for e in self.experiments.values()}
 
     def simulate(
         self,

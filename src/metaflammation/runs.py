@@ -32,6 +32,8 @@ class Runs:
         Id to value in model units: a control, or one parameter moved.
     times : mapping
         Experiment to times that its runs must show besides their own grid.
+    base : mapping
+        Id to value that stands for the model's own; experiments and conditions win over it.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Runs:
         conditions: Mapping[str, Mapping[str, float]],
         overrides: Mapping[str, float] | None = None,
         times: Mapping[str, Iterable[float]] | None = None,
+        base: Mapping[str, float] | None = None,
     ) -> None:
         self.engine = engine
         self.elements = elements
@@ -49,6 +52,7 @@ class Runs:
         self.conditions = conditions
         self.overrides = dict(overrides or {})
         self.times = dict(times or {})
+        self.base = dict(base or {})
         self._arms = {arm: (e.id, dose) for e in experiments.values() for arm, dose in e.arms.items()}
         self.done: dict[tuple[str, float | None, tuple[str, ...]], TimeCourse] = {}
 
@@ -66,7 +70,7 @@ class Runs:
             held = merge_conditions(under, self.conditions, f"experiment {experiment}") | self.overrides
             origin = {"experiment": experiment, "dose": dose, "overrides": held}
             self.done[key] = run(
-                self.engine, self.elements, protocol.plan(held, self.times.get(experiment, ())), origin
+                self.engine, self.elements, protocol.plan(held, self.times.get(experiment, ()), base=self.base), origin
             )
         return self.done[key]
 
@@ -126,9 +130,8 @@ class Runs:
         for target in value.values:
             ends = []
             for start in starts:
-                plan = Plan(
-                    {**start, value.target: target, **self.overrides}, 0.0, (Phase(0.0),), (0.0, value.duration)
-                )
+                held = {**self.base, **start, value.target: target, **self.overrides}
+                plan = Plan(held, 0.0, (Phase(0.0),), (0.0, value.duration))
                 ends.append(self.engine.run(plan)[-1])
             final = np.array(ends)
             size = np.abs(final).max(axis=0)
@@ -136,7 +139,7 @@ class Runs:
         return worst
 
     def _totals(self, pools: tuple[tuple[str, ...], ...]) -> list[float]:
-        plan = Plan(self.overrides, 0.0, (Phase(0.0),), (0.0, 1.0))
+        plan = Plan({**self.base, **self.overrides}, 0.0, (Phase(0.0),), (0.0, 1.0))
         origin = dict(zip(self.engine.columns, self.engine.run(plan)[0], strict=True))
         return [sum(origin[s] for s in pool) for pool in pools]
 

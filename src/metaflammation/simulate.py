@@ -68,25 +68,35 @@ class Protocol:
             experiment.points,
         )
 
-    def plan(self, overrides: Mapping[str, float], times: Iterable[float] = ()) -> Plan:
+    def plan(
+        self,
+        overrides: Mapping[str, float],
+        times: Iterable[float] = (),
+        *,
+        base: Mapping[str, float] | None = None,
+        grid: bool = True,
+    ) -> Plan:
         """Return the run of an engine.
 
         An override replaces the value of an element wherever the protocol sets it; one that the protocol never sets
-        holds throughout, equilibration included.
+        holds throughout, equilibration included. A value of ``base`` stands for the model's own: the protocol wins
+        over it. ``grid`` adds the output points of the protocol to ``times``.
         """
         named = set(self.equilibration_changes).union(*(p.changes for p in self.phases))
 
         def overridden(changes: Mapping[str, float]) -> dict[str, float]:
             return {i: overrides.get(i, value) for i, value in changes.items()}
 
-        initial = {i: value for i, value in overrides.items() if i not in named}
+        initial = dict(base or {}) | {i: value for i, value in overrides.items() if i not in named}
         initial |= overridden(self.equilibration_changes if self.equilibration else self.phases[0].changes)
-        grid = {*np.linspace(0.0, self.duration, self.points), *times, *(p.start for p in self.phases)}
+        points = {*times, *(p.start for p in self.phases)}
+        if grid:
+            points.update(np.linspace(0.0, self.duration, self.points))
         return Plan(
             initial=initial,
             equilibration=self.equilibration,
             phases=tuple(Phase(p.start, overridden(p.changes)) for p in self.phases),
-            times=tuple(sorted({round(float(t), 9) for t in grid})),
+            times=tuple(sorted({round(float(t), 9) for t in points})),
         )
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+LN10 = 2.302585092994046
+
 T = TypeVar("T", bound="Record")
 
 
@@ -99,6 +101,34 @@ class ParameterEvidence(Record):
         if not self.lower < self.upper:
             raise ValueError("lower must be below upper")
         return self
+
+
+# --- validation/<model>/petab_parameters.tsv --------------------------------------------------------------------------
+
+
+class EstimatedParameter(Record):
+    """A row of the PEtab v2 parameter table: a parameter of the model, of a condition, or of an observable.
+
+    For a parameter of the model, bounds and nominal value are copies of what ``parameters.tsv`` and the source say.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    id: str = Field(alias="parameterId")
+    lower: float = Field(alias="lowerBound")
+    upper: float = Field(alias="upperBound")
+    value: float = Field(alias="nominalValue")
+    estimate: bool
+    prior: Literal["log-normal"] | None = Field(default=None, alias="priorDistribution")
+    prior_parameters: str | None = Field(default=None, alias="priorParameters")
+
+    @property
+    def log10_prior(self) -> tuple[float, float] | None:
+        """Return mean and standard deviation of the prior in decades; None without a prior."""
+        if self.prior is None or self.prior_parameters is None:
+            return None
+        mean, deviation = (float(p) / LN10 for p in self.prior_parameters.split(";"))
+        return mean, deviation
 
 
 # --- validation/<model>/experiments.yaml ----------------------------------------------------------------------------
@@ -325,19 +355,38 @@ def read_expectations(text: str, where: str) -> dict[str, Expectation]:
     return {e.id: e for e in _entries(Expectation, text, where, "expectations")}
 
 
-def read_conditions(text: str, where: str) -> dict[str, dict[str, float]]:
-    """Return, for each condition, the value of each target, from a PEtab v2 condition table."""
-    conditions: dict[str, dict[str, float]] = {}
+def read_conditions(text: str, where: str) -> dict[str, dict[str, float | str]]:
+    """Return, for each condition, the value of each target, from a PEtab v2 condition table.
+
+    A value is a number, or the id of an estimated parameter.
+    """
+    conditions: dict[str, dict[str, float | str]] = {}
     for number, row in enumerate(_rows(text, where), start=2):
         try:
             targets = conditions.setdefault(row["conditionId"], {})
             if row["targetId"]:
-                targets[row["targetId"]] = float(row["targetValue"])
+                targets[row["targetId"]] = _number_or_id(row["targetValue"], f"{where}, line {number}")
         except KeyError as error:
             raise DataError(f"{where}: column {error} is missing") from None
-        except ValueError:
-            raise DataError(f"{where}, line {number}: targetValue {row['targetValue']!r} is not a number") from None
     return conditions
+
+
+def read_estimated(text: str, where: str) -> dict[str, EstimatedParameter]:
+    """Return the estimated parameters, by id, from a PEtab v2 parameter table."""
+    rows = [
+        _record(EstimatedParameter, {k: v for k, v in row.items() if v != ""}, f"{where}, line {number}")
+        for number, row in enumerate(_rows(text, where), start=2)
+    ]
+    return {row.id: row for row in rows}
+
+
+def _number_or_id(text: str, where: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        if text.isidentifier():
+            return text
+        raise DataError(f"{where}: targetValue {text!r} is neither a number nor an id") from None
 
 
 def read_table(text: str, where: str, columns: Mapping[str, type]) -> pd.DataFrame:
@@ -367,14 +416,6 @@ MEASUREMENT_COLUMNS = {
     "noiseParameters": float,
     "datasetId": str,
     "use": str,
-}
-PETAB_PARAMETER_COLUMNS = {
-    "parameterId": str,
-    "parameterScale": str,
-    "lowerBound": float,
-    "upperBound": float,
-    "nominalValue": float,
-    "estimate": str,
 }
 
 

@@ -11,6 +11,8 @@ from metaflammation.errors import ExportError, unknown
 from metaflammation.exchange import derived
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from metaflammation.model import Model
     from metaflammation.tables import Experiment
 
@@ -31,13 +33,14 @@ def document(model: Model, experiment: str | None = None) -> str:
 
     named = _experiment(model, experiment)
     text = derived.document(model, named) if named else model.sbml
+    moving = derived.moving(model, named)
     dm = COPASI.CRootContainer.addDatamodel()
     try:
         if not dm.importSBMLFromString(text):
             raise ExportError(f"{model.id}: COPASI cannot load the model: {COPASI.CCopasiMessage.getAllMessageText()}")
         dm.getModel().setObjectName(_title(model, named))
         _time_course(dm, model, named)
-        _plots(dm, model)
+        _plots(dm, model, moving)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.cps"
             if not dm.saveModel(str(path), True):
@@ -73,14 +76,14 @@ def _time_course(dm: Any, model: Model, experiment: Experiment | None) -> None:
     problem.setTimeSeriesRequested(True)
 
 
-def _plots(dm: Any, model: Model) -> None:
-    """Add one plot for each unit: species and computed values of that unit against time."""
+def _plots(dm: Any, model: Model, moving: Container[str]) -> None:
+    """Add one plot for each unit: the species and computed values of that unit that move, against time."""
     import basico
 
     by_unit: dict[str, list[tuple[str, str]]] = {}
     for element in model.elements.values():
         name = element.name or element.id
-        if element.kind == "species":
+        if element.kind == "species" and element.id in moving:
             by_unit.setdefault(element.unit.label, []).append((name, f"[{name}]"))
         elif element.kind == "parameter" and not element.constant:
             by_unit.setdefault(element.unit.label, []).append((name, f"Values[{name}]"))

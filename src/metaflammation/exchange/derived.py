@@ -11,6 +11,7 @@ from metaflammation.simulate import Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from metaflammation.engines import Plan
     from metaflammation.model import Model
     from metaflammation.tables import Experiment
 
@@ -22,9 +23,7 @@ def document(model: Model, experiment: Experiment) -> str:
     """
     import libsbml
 
-    dose = experiment.doses.values[-1] if experiment.doses else None
-    protocol = Protocol.of(experiment, model.conditions, dose)
-    plan = protocol.plan({})
+    plan = _plan(model, experiment)
     start = dict(zip(model.engine().columns, model.engine().run(plan)[0], strict=True))
     parsed = sbml.document(model.sbml, model.id)
     derived = parsed.getModel()
@@ -39,6 +38,20 @@ def document(model: Model, experiment: Experiment) -> str:
     )
     derived.appendNotes(f'<p xmlns="http://www.w3.org/1999/xhtml">{note}</p>')
     return str(libsbml.writeSBMLToString(parsed))
+
+
+def moving(model: Model, experiment: Experiment | None) -> set[str]:
+    """Return the variables that change in the course of an experiment; all of them without one."""
+    engine = model.engine()
+    if experiment is None:
+        return set(engine.columns)
+    values = engine.run(_plan(model, experiment))
+    return {c for c, size in zip(engine.columns, values.max(axis=0) - values.min(axis=0), strict=True) if size > 0}
+
+
+def _plan(model: Model, experiment: Experiment) -> Plan:
+    dose = experiment.doses.values[-1] if experiment.doses else None
+    return Protocol.of(experiment, model.conditions, dose).plan({})
 
 
 def _set(derived: Any, model: Model, element: str, value: float) -> None:

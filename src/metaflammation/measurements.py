@@ -1,0 +1,170 @@
+"""Measurements against simulations: predictions, residuals and agreement of each data set."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from metaflammation.errors import DataError, unknown
+from metaflammation.tables import MEASUREMENT_COLUMNS, OBSERVABLE_COLUMNS, read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import CodeType
+
+    from metaflammation.model import Model
+    from metaflammation.runs import Runs
+
+BASAL = "basal_"
+"""In an observable's formula, ``basal_X`` is the value of X at time zero of the same run."""
+
+WORD = re.compile(r"[A-Za-z_]\w*")
+
+COLUMNS = ["use", "n", "chi2", "r2"]
+
+
+def read(model: Model) -> pd.DataFrame:
+    """Return the measurements of a model, with the formula of each; empty for a model without."""
+    if model.files is None or not model.files.has_validation("measurements.tsv"):
+        return pd.DataFrame(columns=[*MEASUREMENT_COLUMNS, "observableFormula"])
+    text = model.files.validation_text
+    rows = read_table(text("measurements.tsv"), f"{model.id}/measurements.tsv", MEASUREMENT_COLUMNS)
+    observables = read_table(text("observables.tsv"), f"{model.id}/observables.tsv", OBSERVABLE_COLUMNS)
+    formulas = observables.set_index("observableId")["observableFormula"]
+    for name in rows["observableId"].unique():
+        if name not in formulas:
+            raise DataError(f"{model.id}/measurements.tsv: {unknown('observable', name, formulas.index)}")
+    return rows.assign(observableFormula=rows["observableId"].map(formulas))
+
+
+def nuisances(model: Model) -> list[str]:
+    """Return the scales and offsets of the observables, which are estimated along with the simulations."""
+    words = {w for formula in read(model)["observableFormula"].unique() for w in WORD.findall(str(formula))}
+    return [p for p in model.estimated if p in words]
+
+
+def predictions(model: Model, runs: Runs) -> pd.DataFrame:
+    """Return the measurements with a column ``prediction``.
+
+    Scales and offsets are estimated by weighted linear least squares from the rows that are fitted; those that occur
+    in no fitted row, from the rows that are compared.
+    """
+    rows = read(model)
+    names = nuisances(model)
+    if rows.empty:
+        return rows.assign(prediction=[])
+    constant, slopes = Observables(rows, names).linear(_states(runs, rows))
+    values = np.full(len(names), np.nan)
+    for use in ("fit", "compare"):
+        chosen = (rows["use"] == use).to_numpy()
+        target = rows["measurement"].to_numpy() - constant
+        estimate(values, slopes[chosen], target[chosen], rows["noiseParameters"].to_numpy()[chosen])
+    return rows.assign(prediction=constant + slopes @ np.nan_to_num(values))
+
+
+def agreement(model: Model, runs: Runs) -> pd.DataFrame:
+    """Return how the model agrees with each data set.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``datasetId``; columns use (``fit`` or ``compare``), n (points), chi2 (sum of squared residuals in units
+        of the noise), r2 (share of the variance explained; not a number for fewer than three points).
+    """
+    rows = predictions(model, runs)
+    table = {}
+    for name, group in rows.groupby("datasetId", sort=False):
+        residual = group["measurement"] - group["prediction"]
+        spread = ((group["measurement"] - group["measurement"].mean()) ** 2).sum()
+        r2 = 1 - (residual**2).sum() / spread if len(group) > 2 and spread > 0 else np.nan  # noqa: PLR2004
+        table[name] = [group["use"].iloc[0], len(group), float(((residual / group["noiseParameters"]) ** 2).sum()), r2]
+    return pd.DataFrame.from_dict(table, orient="index", columns=COLUMNS).rename_axis("datasetId")
+
+
+def times(rows: pd.DataFrame, arms: Iterable[str]) -> set[float]:
+    """Return the times at which the runs of an experiment were measured."""
+    return set(rows.loc[rows["experimentId"].isin(list(arms)), "time"])
+
+
+def _states(runs: Runs, rows: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return, for each measurement, all variables at its time and, as ``basal_``, at time zero."""
+    parts = []
+    for arm, group in rows.groupby("experimentId"):
+        data = runs.arm(str(arm)).data
+        now = data.loc[group["time"].round(9)].set_axis(group.index)
+        parts.append(now.assign(**data.iloc[0].add_prefix(BASAL)))
+    table = pd.concat(parts).loc[rows.index]
+    return {str(c): table[c].to_numpy() for c in table.columns}
+
+
+class Observables:
+    """The formulas of measurements, each a linear function of scales and offsets.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Measurements with a column ``observableFormula``.
+    names : sequence of str
+        Scales and offsets.
+
+    Raises
+    ------
+    DataError
+        If a formula is more than arithmetic (``+ - * / **``, numbers, names and parentheses).
+    """
+
+    def __init__(self, rows: pd.DataFrame, names: Sequence[str]) -> None:
+        self.names = list(names)
+        formulas = rows["observableFormula"].to_numpy()
+        self._parts = [(_compiled(f), np.flatnonzero(formulas == f), WORD.findall(f)) for f in dict.fromkeys(formulas)]
+
+    def linear(self, states: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Return each prediction without scales and offsets, and its slope in each of them.
+
+        ``states`` holds, for each variable, its value at each measurement.
+        """
+        count = sum(len(rows) for _, rows, _ in self._parts)
+        constant, slopes = np.empty(count), np.zeros((count, len(self.names)))
+        for code, rows, words in self._parts:
+            missing = [w for w in words if w not in states and w not in self.names]
+            if missing:
+                raise DataError(f"observable formula {code.co_filename}: {unknown('id', missing[0], states)}")
+            here: dict[str, Any] = {w: states[w][rows] for w in words if w in states}
+            here |= {w: 0.0 for w in words if w in self.names}
+            constant[rows] = eval(code, {"__builtins__": {}}, here)  # noqa: S307 - only arithmetic is compiled
+            for k, name in enumerate(self.names):
+                if name in words:
+                    moved = eval(code, {"__builtins__": {}}, here | {name: 1.0})  # noqa: S307
+                    slopes[rows, k] = moved - constant[rows]
+        return constant, slopes
+
+
+ARITHMETIC = (
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.Name, ast.Constant, ast.Load,
+    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd,
+)  # fmt: skip
+
+
+def _compiled(formula: str) -> CodeType:
+    try:
+        tree = ast.parse(str(formula), mode="eval")
+    except SyntaxError as error:
+        raise DataError(f"observable formula {formula!r}: {error.msg}") from None
+    wrong = next((n for n in ast.walk(tree) if not isinstance(n, ARITHMETIC)), None)
+    if wrong is not None:
+        raise DataError(f"observable formula {formula!r}: only + - * / ** are allowed, not {type(wrong).__name__}")
+    return compile(tree, repr(formula), "eval")
+
+
+def estimate(values: np.ndarray, slopes: np.ndarray, target: np.ndarray, noise: np.ndarray) -> None:
+    """Fill in the nuisance values that are still open and occur here."""
+    open_here = np.isnan(values) & (np.abs(slopes).sum(axis=0) > 0)
+    if not open_here.any():
+        return
+    known = slopes @ np.nan_to_num(values)
+    solved, *_ = np.linalg.lstsq(slopes[:, open_here] / noise[:, None], (target - known) / noise, rcond=None)
+    values[open_here] = solved

@@ -1,0 +1,126 @@
+"""Every expectation of every catalogue model: it holds (or is a known failure), and it fails under each control."""
+
+import math
+
+import pytest
+
+import metaflammation as mf
+from metaflammation import library
+from metaflammation.check import control_outcomes
+from metaflammation.errors import DataError
+from metaflammation.expectations import FAILS, HOLDS, KNOWN, UNEXPECTED, judge, margin_of, readings
+from metaflammation.tables import Expectation
+
+MODELS = {name: mf.load(name) for name in library.catalogue()}
+ALL = [pytest.param(MODELS[name], e, id=f"{name}-{e.id}") for name in MODELS for e in MODELS[name].expectations.values()]
+
+
+@pytest.mark.parametrize(("model", "expectation"), ALL)
+def test_expectation_has_its_declared_verdict(model, expectation):
+    outcome = judge(expectation, model.runs())
+    assert outcome.verdict == (KNOWN if expectation.known_failure else HOLDS), f"{outcome.value} {outcome.unit}"
+
+
+@pytest.mark.parametrize(("model", "expectation"), ALL)
+def test_expectation_fails_under_each_control(model, expectation):
+    for control, outcome in control_outcomes(model, expectation):
+        assert outcome.margin < 0, f"still holds with {control}: {outcome.value}"
+
+
+@pytest.mark.parametrize(("model", "expectation"), ALL)
+def test_expectation_names_what_exists(model, expectation):
+    for reading in readings(expectation.value):
+        assert reading.observable in model.elements
+        assert reading.experiment in model.experiments
+        assert set(reading.under) <= model.conditions.keys()
+    if expectation.citation:
+        assert f"{{{expectation.citation}," in library.bibliography()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_claim_of_the_tier_is_covered(name):
+    wanted = {"insulin_cascade": {"F1", "F6", "I2", "I3", "I4", "I6", "I7"}}
+    assert wanted.get(name, set()) <= {e.claim for e in MODELS[name].expectations.values()}
+
+
+READING = {"statistic": "final", "experiment": "e", "observable": "x"}
+
+
+def expectation(**changes):
+    entry = {
+        "id": "x",
+        "kind": "article",
+        "claim": "F1",
+        "statement": "s",
+        "value": READING,
+        "interval_from": "rule",
+        "fails_when": ["c"],
+    }
+    return Expectation.model_validate(entry | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "value", "margin"),
+    [
+        pytest.param({"lower": 1, "upper": 3}, 2, 1, id="middle of an interval"),
+        pytest.param({"lower": 1, "upper": 3}, 1.5, 0.5, id="half way to a bound"),
+        pytest.param({"lower": 1, "upper": 3}, 4, -1, id="half a width outside"),
+        pytest.param({"lower": 1, "scale": 2}, 5, 2, id="two effects above"),
+        pytest.param({"upper": 1, "scale": 2}, 2, -0.5, id="half an effect too high"),
+        pytest.param({"lower": 1, "upper": 3}, math.nan, -math.inf, id="not a number"),
+    ],
+)
+def test_margin(changes, value, margin):
+    assert margin_of(expectation(**changes), value) == pytest.approx(margin, rel=1e-12)
+
+
+RATIO = {"statistic": "ratio", "of": READING, "to": READING}
+
+
+@pytest.mark.parametrize(
+    ("changes", "value", "margin"),
+    [
+        pytest.param({"lower": 0.1, "upper": 10}, 1, 1, id="geometric middle"),
+        pytest.param({"lower": 1, "scale": 100}, 10, 0.5, id="half the effect in log10"),
+        pytest.param({"upper": 0.1, "scale": 10}, 0, math.inf, id="zero below an upper bound"),
+        pytest.param({"lower": 0.1, "scale": 10}, -1, -math.inf, id="negative under a lower bound"),
+    ],
+)
+def test_margin_of_a_ratio_is_logarithmic(changes, value, margin):
+    assert margin_of(expectation(value=RATIO, **changes), value) == pytest.approx(margin, rel=1e-12)
+
+
+def test_scale_of_a_ratio_must_exceed_one():
+    with pytest.raises(DataError, match="above 1 for ratios"):
+        margin_of(expectation(value=RATIO, lower=1, scale=0.5), 2)
+
+
+class Fixed:
+    """Runs that give one value for every reading."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def course(self, *_):
+        import pandas as pd
+
+        return {"x": pd.Series([0.0, self.value], index=[0.0, 1.0])}
+
+    def unit(self, _):
+        return "nM"
+
+
+KNOWN_REASON = {"known_failure": {"reason": "r", "evidence": "e"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "value", "verdict"),
+    [
+        pytest.param({}, 2, HOLDS, id="inside"),
+        pytest.param({}, 0, FAILS, id="outside"),
+        pytest.param(KNOWN_REASON, 0, KNOWN, id="outside as known"),
+        pytest.param(KNOWN_REASON, 2, UNEXPECTED, id="inside though known to fail"),
+    ],
+)
+def test_verdict(changes, value, verdict):
+    assert judge(expectation(lower=1, upper=3, **changes), Fixed(value)).verdict == verdict

@@ -1,0 +1,55 @@
+"""Imports between modules go one way; imports inside functions count."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import metaflammation
+
+LAYERS = [
+    "cli", "model", "check", "report.tables", "report", "build", "exchange", "exchange.copasi", "exchange.derived",
+    "fit", "measurements", "expectations", "statistics", "runs", "simulate", "timecourse", "figures", "engines", "engines.copasi",
+    "engines.roadrunner", "lint", "compile", "sbml", "library", "tables", "units", "files", "doctor", "errors", "_antimony",
+]  # fmt: skip
+ROOT = Path(metaflammation.__file__).parent
+MODULES = {
+    ".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p
+    for p in sorted(ROOT.rglob("*.py"))
+    if p != ROOT / "__init__.py"
+}
+
+
+def imported(path):
+    """Return the modules of the package that a file imports at run time."""
+    tree = ast.parse(path.read_text("utf-8"))
+    for_types = [n for n in ast.walk(tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test)]
+    skipped = {id(n) for block in for_types for n in ast.walk(block)}
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("metaflammation"):
+            base = node.module.removeprefix("metaflammation").lstrip(".")
+            for name in node.names:
+                inner = f"{base}.{name.name}".lstrip(".")
+                target = inner if inner in MODULES else base
+                if target:
+                    yield target
+
+
+def test_every_module_has_its_layer():
+    assert sorted(MODULES) == sorted(LAYERS)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_module_imports_only_from_lower_layers(module):
+    rank = {name: n for n, name in enumerate(LAYERS)}
+    package_init = {"exchange": {"exchange.copasi"}, "engines": {"engines.copasi", "engines.roadrunner"}}
+    for target in imported(MODULES[module]):
+        inside_own_package = target in package_init.get(module, set()) or target == module.partition(".")[0]
+        assert rank[target] > rank[module] or inside_own_package, f"{module} imports {target}"
+
+
+def test_a_wrong_import_is_noticed(tmp_path):
+    (tmp_path / "x.py").write_text("def f():\n    from metaflammation.model import load\n")
+    assert list(imported(tmp_path / "x.py")) == ["model"]

@@ -1,0 +1,125 @@
+"""Well-posedness of every catalogue model: what must hold for any tier, whatever its biology."""
+
+import csv
+import io
+import re
+
+import numpy as np
+import pytest
+
+import metaflammation as mf
+from metaflammation import build, library, sbml
+from metaflammation.check import AGREEMENT, compare
+from metaflammation.lint import RULES, Subject, lint
+
+NAMES = library.catalogue()
+MODELS = {name: mf.load(name) for name in NAMES}
+EXPERIMENTS = [pytest.param(MODELS[n], e, id=f"{n}-{e}") for n in NAMES for e in MODELS[n].experiments]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_committed_sbml_is_what_the_source_compiles_to(name):
+    assert build.stale(name) == []
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.id)
+@pytest.mark.parametrize("name", NAMES)
+def test_model_keeps_the_rule(name, rule):
+    model = MODELS[name]
+    assert [o.where for o in lint(Subject(name, model.sbml, model.files)) if o.rule is rule] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scale_parameters_are_one_in_the_reference_cell(name):
+    scales = [e for e in MODELS[name].elements.values() if re.fullmatch(r"f_\w+_total", e.id) and e.constant]
+    assert scales
+    assert {e.value for e in scales} == {1.0}
+
+
+@pytest.mark.parametrize(("model", "experiment"), EXPERIMENTS)
+def test_result_does_not_depend_on_what_ran_before(model, experiment):
+    def last(m):
+        return np.vstack([c.data.to_numpy() for arm, c in m.runs().everything() if arm in m.experiments[experiment].arms])
+
+    fresh = mf.load(model.id)
+    others = [e for e in model.experiments if e != experiment]
+    for other in others[:2]:
+        fresh.simulate(other)
+    assert np.array_equal(last(fresh), last(mf.load(model.id)))
+
+
+@pytest.mark.copasi
+@pytest.mark.parametrize("name", NAMES)
+def test_engines_agree_on_every_experiment(name):
+    benches = {engine: MODELS[name].runs(engine) for engine in ("roadrunner", "copasi")}
+    list(benches["roadrunner"].everything())
+    difference, where = compare(benches)
+    assert difference <= AGREEMENT, where
+
+
+@pytest.mark.copasi
+@pytest.mark.parametrize("name", NAMES)
+def test_comparison_of_engines_notices_a_moved_parameter(name):
+    model = MODELS[name]
+    parameter = next(p for p in model.parameters if p.startswith("k_"))
+    moved = model.runs("copasi", {parameter: model.elements[parameter].value * 1.001})
+    benches = {"roadrunner": model.runs(), "copasi": moved}
+    list(benches["roadrunner"].everything())
+    assert compare(benches)[0] > AGREEMENT
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_measurements_refer_to_runs_and_observables_that_exist(name):
+    from metaflammation import measurements
+
+    rows = measurements.read(MODELS[name])
+    arms = {arm for e in MODELS[name].experiments.values() for arm in e.arms}
+    assert set(rows["experimentId"]) <= arms
+    assert set(rows["use"]) <= {"fit", "compare"}
+    assert (rows["noiseParameters"] > 0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_noise_is_the_reported_error_with_a_floor(name):
+    """The noise column is a copy: it is computed from the reported error and the rule in the provenance README."""
+    from metaflammation import measurements
+
+    rows = measurements.read(MODELS[name])
+    for dataset, group in rows.groupby("datasetId"):
+        share = 0.03 if dataset == "S93_bind" else 0.05
+        floor = share * group["measurement"].max()
+        reported = group["sem"].replace("", "nan").astype(float).fillna(0.0)
+        expected = np.maximum(reported, floor)
+        assert group["noiseParameters"].to_numpy() == pytest.approx(expected.to_numpy(), rel=2e-3), dataset
+
+
+def test_identifiers_are_listed_once_with_label_and_place():
+    text = (library.files(library.MODELS) / "annotations.tsv").read_text("utf-8")
+    rows = list(csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE))
+    assert len({r["curie"] for r in rows}) == len(rows)
+    assert all(r["label"] and r["seen_in"] for r in rows)
+    used = {uri.rsplit("/", 1)[1] for m in MODELS.values() for e in m.elements.values() for _, uri in e.resources}
+    in_models = {uri.rsplit("/", 1)[1] for m in MODELS.values() for uri in re.findall(r'rdf:resource="([^"]+)"', m.sbml)}
+    assert used <= {r["curie"] for r in rows} <= in_models
+
+
+def test_identifiers_have_the_patterns_of_their_registries():
+    import bioregistry
+
+    for curie in library.seen_identifiers():
+        prefix, accession = bioregistry.parse_iri(f"https://identifiers.org/{curie}")
+        assert prefix is not None, curie
+        assert bioregistry.is_valid_identifier(prefix, accession), curie
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sbml_carries_title_creators_licence_dates_and_taxon(name):
+    document = sbml.document(MODELS[name].sbml, name)
+    model, metadata = document.getModel(), library.metadata()
+    entry = metadata.models[name]
+    assert model.getName() == entry.title
+    history = model.getModelHistory()
+    assert [history.getCreator(n).getName() for n in range(history.getNumCreators())] == list(metadata.creators)
+    assert history.getCreatedDate().getDateAsString().startswith(entry.created.isoformat())
+    assert metadata.licence in model.getNotesString()
+    assert f"https://identifiers.org/{entry.taxon}" in MODELS[name].sbml
