@@ -15,6 +15,7 @@ from metaflammation.errors import DataError, MetaflammationError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
     from metaflammation.check import Checked
     from metaflammation.model import Model
@@ -203,6 +204,46 @@ def check(model: str | None, engine: str, strict: bool, json_path: Path | None, 
 
 @app.command()
 @click.argument("model")
+@click.option("--seed", default=1, show_default=True, help="Seed of the starting points.")
+@click.option("--starts", default=24, show_default=True, type=click.IntRange(min=1), help="Number of local searches.")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1), help="Processes.")
+@click.option("--leave-out", multiple=True, metavar="DATASET", help="Leave a data set out; may be repeated.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the result as JSON.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+def fit(
+    model: str, seed: int, starts: int, workers: int, leave_out: tuple[str, ...], output: Path | None, force: bool
+) -> None:
+    """Estimate the fitted parameters of MODEL from its measurements, and compare them with the committed values."""
+    from metaflammation import files
+    from metaflammation.fit import as_json, multi_start, steps
+    from metaflammation.model import load
+
+    if output:
+        files.check_free(output, overwrite=force)
+    loaded = load(model)
+    with _progress() as bar:
+        task = bar.add_task("fit", total=steps(starts))
+        result = multi_start(
+            loaded,
+            seed=seed,
+            starts=starts,
+            workers=workers,
+            left_out=leave_out,
+            progress=lambda what: bar.update(task, advance=1, description=what),
+        )
+    if output:
+        files.write_text(output, json.dumps(as_json(result), indent=2) + "\n", overwrite=force)
+    from metaflammation.report import tables
+
+    _console().print(tables.estimates(result, loaded))
+    click.echo(
+        f"{loaded.id}: chi2 {result.chi2:.2f} on {result.points} points ({result.objective:.2f} with priors); "
+        f"{result.close} of {len(result.starts)} starts came within 1 % of it"
+    )
+
+
+@app.command()
+@click.argument("model")
 @click.option("--to", "form", required=True, help="sbml, sbml-l3v1 or copasi.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="File to write; MODEL and the form's ending by default."
@@ -263,14 +304,18 @@ def _sound(model: Model) -> bool:
     return not stale and not found
 
 
-def _check_with_progress(model: Model, engines: tuple[str, ...]) -> Checked:
+def _progress() -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _check_with_progress(model: Model, engines: tuple[str, ...]) -> Checked:
     from metaflammation.check import check_model, steps
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with _progress() as bar:
         task = bar.add_task(model.id, total=steps(model, engines))
         return check_model(model, engines, lambda what: bar.update(task, advance=1, description=what))
 
@@ -281,7 +326,7 @@ def _print_check(console: Console, checked: Checked) -> None:
 
     console.print(tables.expectations(checked))
     if len(checked.fit):
-        console.print(tables.fit(checked.model, checked.fit))
+        console.print(tables.data_sets(checked.model, checked.fit))
     if checked.disagreement is not None:
         word = "agree" if checked.agreed else "DISAGREE"
         click.echo(

@@ -312,6 +312,26 @@ def _result(problem: Problem, seed: int, starts: tuple[Start, ...]) -> Fit:
     )
 
 
+def as_json(fit: Fit) -> dict[str, Any]:
+    """Return a fit as plain data for JSON, with the versions that it was made with."""
+    from importlib.metadata import version
+
+    table = fit.table.replace([np.inf], None)
+    return {
+        "model": fit.model,
+        "seed": fit.seed,
+        "left_out": list(fit.left_out),
+        "versions": {p: version(p) for p in ("metaflammation", "libroadrunner", "numpy", "scipy")},
+        "points": fit.points,
+        "chi2": fit.chi2,
+        "objective": fit.objective,
+        "starts_within_one_percent": fit.close,
+        "starts": [{"first": s.first, "last": s.last} for s in fit.starts],
+        "parameters": table.reset_index().to_dict("records"),
+        "scales_and_offsets": fit.nuisances,
+    }
+
+
 _problem: Problem | None = None
 
 

@@ -48,22 +48,48 @@ def nuisances(model: Model) -> list[str]:
 
 
 def predictions(model: Model, runs: Runs) -> pd.DataFrame:
-    """Return the measurements with a column ``prediction``.
-
-    Scales and offsets are estimated by weighted linear least squares from the rows that are fitted; those that occur
-    in no fitted row, from the rows that are compared.
-    """
+    """Return the measurements with a column ``prediction``, scales and offsets estimated by :func:`scaling`."""
     rows = read(model)
-    names = nuisances(model)
     if rows.empty:
         return rows.assign(prediction=[])
+    return rows.assign(prediction=_scaled(runs, rows, scaling(model, runs)))
+
+
+def scaling(model: Model, runs: Runs) -> dict[str, float]:
+    """Return the scales and offsets of the observables, by weighted linear least squares.
+
+    They come from the rows that are fitted; those that occur in no fitted row, from the rows that are compared.
+    """
+    rows, names = read(model), nuisances(model)
     constant, slopes = Observables(rows, names).linear(_states(runs, rows))
     values = np.full(len(names), np.nan)
     for use in ("fit", "compare"):
         chosen = (rows["use"] == use).to_numpy()
         target = rows["measurement"].to_numpy() - constant
         estimate(values, slopes[chosen], target[chosen], rows["noiseParameters"].to_numpy()[chosen])
-    return rows.assign(prediction=constant + slopes @ np.nan_to_num(values))
+    return dict(zip(names, values.tolist(), strict=True))
+
+
+def curve(runs: Runs, dataset: pd.DataFrame, values: Mapping[str, float]) -> tuple[str, pd.Series[float]]:
+    """Return what the model predicts between the points of one data set.
+
+    Returns
+    -------
+    str, pandas.Series
+        ``time`` and the prediction over time (min), for a data set from one run; else ``dose`` and the prediction over
+        all doses of the series, at the time of the first measurement.
+    """
+    arms = list(dataset["experimentId"].unique())
+    formula = dataset["observableFormula"].iloc[0]
+    if len(arms) == 1:
+        times = runs.arm(arms[0]).data.index
+        times = times[times <= dataset["time"].max()]
+        rows = pd.DataFrame({"experimentId": arms[0], "time": times, "observableFormula": formula})
+        return "time", pd.Series(_scaled(runs, rows, values), index=times)
+    experiment, _ = runs.split(arms[0])
+    doses = {arm: dose for arm, dose in runs.experiments[experiment].arms.items() if dose is not None}
+    rows = pd.DataFrame({"experimentId": list(doses), "time": dataset["time"].iloc[0], "observableFormula": formula})
+    return "dose", pd.Series(_scaled(runs, rows, values), index=list(doses.values()))
 
 
 def agreement(model: Model, runs: Runs) -> pd.DataFrame:
@@ -99,6 +125,11 @@ def _states(runs: Runs, rows: pd.DataFrame) -> dict[str, np.ndarray]:
         parts.append(now.assign(**data.iloc[0].add_prefix(BASAL)))
     table = pd.concat(parts).loc[rows.index]
     return {str(c): table[c].to_numpy() for c in table.columns}
+
+
+def _scaled(runs: Runs, rows: pd.DataFrame, values: Mapping[str, float]) -> np.ndarray:
+    constant, slopes = Observables(rows, list(values)).linear(_states(runs, rows))
+    return np.asarray(constant + slopes @ np.nan_to_num(list(values.values())))
 
 
 class Observables:

@@ -74,11 +74,15 @@ class Runs:
             )
         return self.done[key]
 
-    def arm(self, arm: str) -> TimeCourse:
-        """Return the run with this id: an experiment, or one dose of a series."""
+    def split(self, arm: str) -> tuple[str, float | None]:
+        """Return experiment and dose of the run with this id."""
         if arm not in self._arms:
             raise DataError(unknown("experiment", arm, self._arms))
-        return self.course(*self._arms[arm])
+        return self._arms[arm]
+
+    def arm(self, arm: str) -> TimeCourse:
+        """Return the run with this id: an experiment, or one dose of a series."""
+        return self.course(*self.split(arm))
 
     def response(self, reading: Reading) -> tuple[list[float], list[float]]:
         """Return the doses of a series and the observable at each, at a time or at the end."""

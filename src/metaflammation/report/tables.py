@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from metaflammation.check import Checked
     from metaflammation.expectations import Outcome
+    from metaflammation.fit import Fit
+    from metaflammation.model import Model
 
 STYLES = {HOLDS: "green", FAILS: "bold red", KNOWN: "yellow", UNEXPECTED: "bold magenta"}
 
@@ -42,7 +44,7 @@ def expectations(checked: Checked) -> Table:
     return table
 
 
-def fit(model: str, agreement: pd.DataFrame) -> Table:
+def data_sets(model: str, agreement: pd.DataFrame) -> Table:
     """Return one row for each measured data set."""
     table = Table(title=f"{model}: measured data", box=box.SIMPLE_HEAD, title_justify="left")
     for column in ("data set", "use"):
@@ -56,6 +58,29 @@ def fit(model: str, agreement: pd.DataFrame) -> Table:
         table.add_section()
         table.add_row("all that was fitted", "", str(fitted["n"].sum()), f"{fitted['chi2'].sum():.1f}", "")
     return table
+
+
+def estimates(result: Fit, model: Model) -> Table:
+    """Return one row for each estimated parameter, beside its committed value."""
+    table = Table(title=f"{result.model}: estimates, seed {result.seed}", box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("parameter")
+    for column in ("estimate", "committed", "95 % within a factor of", "from data alone", "bounds"):
+        table.add_column(column, justify="right")
+    for row in result.table.itertuples():
+        table.add_row(
+            row.Index,
+            f"{row.value:.4g}",
+            f"{model.estimated[row.Index].value:.4g}",
+            factor(row.sd),
+            factor(row.sd_data),
+            f"{row.lower:g} to {row.upper:g}",
+        )
+    return table
+
+
+def factor(sd: float) -> str:
+    """Return a standard error in decades as the factor that holds 95 %."""
+    return f"{10 ** (1.96 * sd):.2g}" if sd < 1 else "open"
 
 
 def frame(data: pd.DataFrame, title: str = "") -> Table:
