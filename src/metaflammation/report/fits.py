@@ -33,17 +33,14 @@ def data_sets(model: Model, use: str) -> Figure:
         kind, curve = measurements.curve(runs, group, values)
         x = group["time"] if kind == "time" else [runs.split(arm)[1] for arm in group["experimentId"]]
         panel.plot(curve.index, curve.to_numpy(), color=COLOURS[0], zorder=1)
-        panel.errorbar(
-            x, group["measurement"], group["noiseParameters"], fmt="o", color="black", ms=3, lw=0.8, zorder=2
-        )
+        points = np.array([x, group["measurement"], group["noiseParameters"]], dtype=float)
+        panel.errorbar(*points, fmt="o", color="black", ms=3, lw=0.8, zorder=2)
         if kind == "dose":
             _dose_axis(panel, [d for d in curve.index if d > 0])
         else:
             panel.set_xlabel("time (min)", fontsize="x-small")
-        r2 = table.loc[name, "r2"]
-        fit = f"chi2 {table.loc[name, 'chi2']:.1f} / {table.loc[name, 'n']}" + (
-            "" if np.isnan(r2) else f", R2 {r2:.2f}"
-        )
+        row = table.loc[name]
+        fit = f"chi2 {row['chi2']:.1f} / {row['n']}" + ("" if np.isnan(row["r2"]) else f", R2 {row['r2']:.2f}")
         panel.set_title(f"{name}\n{fit}", fontsize="x-small", loc="left")
         panel.tick_params(labelsize="x-small")
     figure.supylabel("as measured (blot units, percent, molecules or counts)", fontsize="small")
