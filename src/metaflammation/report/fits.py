@@ -33,8 +33,8 @@ def data_sets(model: Model, use: str) -> Figure:
         kind, curve = measurements.curve(runs, group, values)
         x = group["time"] if kind == "time" else [runs.split(arm)[1] for arm in group["experimentId"]]
         panel.plot(curve.index, curve.to_numpy(), color=COLOURS[0], zorder=1)
-        points = np.array([x, group["measurement"], group["noiseParameters"]], dtype=float)
-        panel.errorbar(*points, fmt="o", color="black", ms=3, lw=0.8, zorder=2)
+        points, noise = group["measurement"].to_numpy(), group["noiseParameters"].to_numpy()
+        panel.errorbar(np.array(x, dtype=float), points, noise, fmt="o", color="black", ms=3, lw=0.8, zorder=2)
         if kind == "dose":
             _dose_axis(panel, [d for d in curve.index if d > 0])
         else:
