@@ -214,8 +214,48 @@ def test_conditions_collect_their_targets():
 
 
 def test_condition_that_is_no_number_is_refused():
-    with pytest.raises(DataError, match=r"c\.tsv, line 3: targetValue 'high' is not a number"):
-        tables.read_conditions(tsv(CONDITIONS, ("a", "x", "1"), ("a", "y", "high")), "c.tsv")
+    with pytest.raises(DataError, match=r"c\.tsv, line 3: targetValue '3 nM' is neither a number nor an id"):
+        tables.read_conditions(tsv(CONDITIONS, ("a", "x", "1"), ("a", "y", "3 nM")), "c.tsv")
+
+
+def test_condition_may_name_an_estimated_parameter():
+    assert tables.read_conditions(tsv(CONDITIONS, ("a", "x", "f_rat")), "c.tsv") == {"a": {"x": "f_rat"}}
+
+
+ESTIMATED = {
+    "parameterId": "k",
+    "lowerBound": "0.1",
+    "upperBound": "10",
+    "nominalValue": "1",
+    "estimate": "true",
+    "priorDistribution": "log-normal",
+    "priorParameters": "0;2.302585092994046",
+}
+
+
+def test_estimated_parameter_has_its_prior_in_decades():
+    row = tables.read_estimated(tsv(ESTIMATED, ESTIMATED.values()), "q.tsv")["k"]
+    assert (row.lower, row.upper, row.value, row.estimate) == (0.1, 10.0, 1.0, True)
+    assert row.log10_prior == pytest.approx((0.0, 1.0), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        pytest.param({"estimate": "perhaps"}, "estimate: .*valid boolean", id="estimate"),
+        pytest.param({"priorDistribution": "laplace"}, "priorDistribution: .*'log-normal'", id="prior"),
+        pytest.param({"lowerBound": ""}, "lowerBound: Field required", id="bound"),
+    ],
+)
+def test_error_of_an_estimated_parameter_names_file_line_and_reason(changes, reason):
+    row = ESTIMATED | changes
+    with pytest.raises(DataError, match=rf"q\.tsv, line 2.*: {reason}"):
+        tables.read_estimated(tsv(row, row.values()), "q.tsv")
+
+
+def test_estimated_parameter_that_stands_twice_is_refused():
+    with pytest.raises(DataError, match=r"q\.tsv.*'?k'?.*twice"):
+        tables.read_estimated(tsv(ESTIMATED, ESTIMATED.values(), ESTIMATED.values()), "q.tsv")
 
 
 @pytest.mark.parametrize("value", ["nan", "inf"])
