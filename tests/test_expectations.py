@@ -12,7 +12,7 @@ from metaflammation.expectations import FAILS, HOLDS, KNOWN, UNEXPECTED, judge, 
 from metaflammation.tables import Expectation
 
 MODELS = {name: mf.load(name) for name in library.catalogue()}
-ALL = [pytest.param(MODELS[name], e, id=f"{name}-{e.id}") for name in MODELS for e in MODELS[name].expectations.values()]
+ALL = [pytest.param(m, e, id=f"{m.id}-{e.id}") for m in MODELS.values() for e in m.expectations.values()]
 
 
 @pytest.mark.parametrize(("model", "expectation"), ALL)

@@ -39,7 +39,8 @@ def test_scale_parameters_are_one_in_the_reference_cell(name):
 @pytest.mark.parametrize(("model", "experiment"), EXPERIMENTS)
 def test_result_does_not_depend_on_what_ran_before(model, experiment):
     def last(m):
-        return np.vstack([c.data.to_numpy() for arm, c in m.runs().everything() if arm in m.experiments[experiment].arms])
+        runs = m.runs()
+        return np.vstack([runs.arm(arm).data.to_numpy() for arm in m.experiments[experiment].arms])
 
     fresh = mf.load(model.id)
     others = [e for e in model.experiments if e != experiment]
@@ -99,7 +100,8 @@ def test_identifiers_are_listed_once_with_label_and_place():
     assert len({r["curie"] for r in rows}) == len(rows)
     assert all(r["label"] and r["seen_in"] for r in rows)
     used = {uri.rsplit("/", 1)[1] for m in MODELS.values() for e in m.elements.values() for _, uri in e.resources}
-    in_models = {uri.rsplit("/", 1)[1] for m in MODELS.values() for uri in re.findall(r'rdf:resource="([^"]+)"', m.sbml)}
+    uris = {uri for m in MODELS.values() for uri in re.findall(r'rdf:resource="([^"]+)"', m.sbml)}
+    in_models = {uri.rsplit("/", 1)[1] for uri in uris}
     assert used <= {r["curie"] for r in rows} <= in_models
 
 

@@ -1,26 +1,26 @@
 """Translate one Antimony file with libAntimony, in a process of its own because the library can crash.
 
 ``python -m metaflammation._antimony FILE`` prints JSON: ``sbml`` and ``comp`` (empty for a model without submodels), or
-``error``.
+``error``. The model is the one that bears the file's name; in a file without such a model, its main model.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 
 def translate(path: str) -> dict[str, str]:
-    """Return the flat and the hierarchical SBML of the main model of an Antimony file, or the error."""
+    """Return the flat and the hierarchical SBML of the model in an Antimony file, or the error."""
     import antimony
 
-    # After a failed load the library would hand out the model loaded before it.
-    antimony.clearPreviousLoads()
     if antimony.loadAntimonyFile(path) < 0:
         return {"error": antimony.getLastError()}
-    main = antimony.getMainModuleName()
-    comp = antimony.getCompSBMLString(main)
-    return {"sbml": antimony.getSBMLString(main), "comp": comp if "<comp:submodel " in comp else ""}
+    names = [antimony.getNthModuleName(n) for n in range(antimony.getNumModules())]
+    name = Path(path).stem if Path(path).stem in names else antimony.getMainModuleName()
+    comp = antimony.getCompSBMLString(name)
+    return {"sbml": antimony.getSBMLString(name), "comp": comp if "<comp:submodel " in comp else ""}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,6 @@ def compile_model(model: str) -> Compiled:
 
 def compile_text(text: str, folder: Path) -> str:
     """Translate an Antimony text, as if it stood in ``folder``, to flat SBML without metadata."""
-    import tempfile
     from pathlib import Path as _Path
 
     with tempfile.TemporaryDirectory() as temporary:
@@ -90,11 +90,13 @@ def compile_text(text: str, folder: Path) -> str:
 
 
 def _translate(path: Path, time_limit: float) -> dict[str, str]:
-    command = [sys.executable, "-m", "metaflammation._antimony", str(path)]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=time_limit, check=False)  # noqa: S603 - our own module
-    except subprocess.TimeoutExpired:
-        raise CompileError(f"{path}: Antimony took longer than {time_limit:g} s and was stopped") from None
+    command = [sys.executable, "-m", "metaflammation._antimony", str(path.resolve())]
+    # Antimony looks for imports in the working directory before the folder of the file: an empty one holds no surprise.
+    with tempfile.TemporaryDirectory() as empty:
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=time_limit, check=False, cwd=empty)  # noqa: S603
+        except subprocess.TimeoutExpired:
+            raise CompileError(f"{path}: Antimony took longer than {time_limit:g} s and was stopped") from None
     if done.returncode < 0:
         raise CompileError(
             f"{path}: Antimony crashed (signal {-done.returncode}); see 'known traps' in the conventions"
@@ -118,21 +120,89 @@ def _source_error(path: Path, message: str) -> str:
 
 
 def _finish(text: str) -> str:
+    """Do what Antimony cannot, in the model and in the modules of a hierarchical one."""
+    import libsbml
+
+    parsed = sbml.document(text, "Antimony's output")
+    plugin = parsed.getPlugin("comp")
+    modules = [plugin.getModelDefinition(n) for n in range(plugin.getNumModelDefinitions())] if plugin else []
+    for model in (parsed.getModel(), *modules):
+        _write_minutes_plainly(model)
+        _name(model)
+        _mark_relative_species(model)
+    finished = str(libsbml.writeSBMLToString(parsed))
+    return _fill_initial_values(finished) if modules else finished
+
+
+def _write_minutes_plainly(model: Any) -> None:
+    """Write a minute as 60 seconds: COPASI does not read "min" from Antimony's 6 x 10 seconds."""
+    import libsbml
+
+    for definition in model.getListOfUnitDefinitions():
+        for unit in definition.getListOfUnits():
+            if unit.getKind() == libsbml.UNIT_KIND_SECOND:
+                unit.setMultiplier(unit.getMultiplier() * 10.0 ** unit.getScale())
+                unit.setScale(0)
+
+
+def _name(model: Any) -> None:
+    """Name units by what they are, and elements whose name Antimony dropped because it equals the id."""
+    for definition in model.getListOfUnitDefinitions():
+        definition.setName(sbml.unit_of(definition).label or "dimensionless")
+    lists = (
+        model.getListOfCompartments(),
+        model.getListOfSpecies(),
+        model.getListOfParameters(),
+        model.getListOfReactions(),
+    )
+    for element in (e for elements in lists for e in elements):
+        if not element.isSetName():
+            element.setName(element.getId())
+
+
+def _mark_relative_species(model: Any) -> None:
+    """Give species known only relative to basal a substance unit of their own, and say so in their notes."""
+    for species in model.getListOfSpecies():
+        if not species.getName().endswith(RELATIVE_NAME):
+            continue
+        if model.getUnitDefinition(RELATIVE_UNIT) is None:
+            raise CompileError(
+                f"{model.getId()}: species {species.getId()} {RELATIVE_NAME} needs 'unit {RELATIVE_UNIT} = 1e-9 mole'"
+            )
+        species.setSubstanceUnits(RELATIVE_UNIT)
+        if not species.isSetNotes():
+            note = "Level relative to the basal state (1 = basal). The unit is formal: no physical amount is meant."
+            _checked(species.setNotes(_xhtml(f"<p>{note}</p>")), "notes")
+
+
+def _fill_initial_values(text: str) -> str:
+    """Fill in initial values of a parent that its modules set: right in SBML without, but libSBML misses them."""
     import libsbml
 
     parsed = sbml.document(text, "Antimony's output")
     model = parsed.getModel()
-    relative = [s for s in model.getListOfSpecies() if s.getName().endswith(RELATIVE_NAME)]
-    if relative and model.getUnitDefinition(RELATIVE_UNIT) is None:
-        substance = model.getUnitDefinition(model.getSubstanceUnits())
-        unit = substance.clone()
-        unit.setId(RELATIVE_UNIT)
-        unit.unsetMetaId()
-        model.addUnitDefinition(unit)
-    for species in relative:
-        species.setSubstanceUnits(RELATIVE_UNIT)
-    for unit in model.getListOfUnitDefinitions():
-        unit.setName(sbml.unit_of(unit).label or "dimensionless")
+    evaluated = sbml.document(sbml.flatten(text), "Antimony's output")
+    properties = libsbml.ConversionProperties()
+    properties.addOption("expandInitialAssignments", True)
+    evaluated.convert(properties)
+    flat = evaluated.getModel()
+
+    def open_value(element: Any) -> bool:
+        name = element.getId()
+        return not model.getInitialAssignmentBySymbol(name) and not model.getAssignmentRuleByVariable(name)
+
+    def value(name: str, own: float) -> float:
+        rule = flat.getAssignmentRuleByVariable(name)
+        return float(libsbml.SBMLTransforms.evaluateASTNode(rule.getMath(), flat)) if rule else own
+
+    for species in model.getListOfSpecies():
+        if open_value(species) and not species.isSetInitialConcentration() and not species.isSetInitialAmount():
+            name = species.getId()
+            species.setInitialConcentration(value(name, flat.getSpecies(name).getInitialConcentration()))
+    for parameter in model.getListOfParameters():
+        if open_value(parameter) and not parameter.isSetValue():
+            name = parameter.getId()
+            parameter.setValue(value(name, flat.getParameter(name).getValue()))
     return str(libsbml.writeSBMLToString(parsed))
 
 
@@ -171,12 +241,15 @@ def _add_resource(model: Any, qualifier: int, curie: str) -> None:
 def _notes(title: str, description: str, metadata: Metadata) -> str:
     from html import escape
 
-    return (
-        '<body xmlns="http://www.w3.org/1999/xhtml">'
+    return _xhtml(
         f"<h1>{escape(title)}</h1><p>{escape(description)}</p>"
         f"<p>Part of the collection {escape(metadata.collection)}. Not for medical use.</p>"
-        f'<p>Licence: <a href="{escape(metadata.licence_url)}">{escape(metadata.licence)}</a>.</p></body>'
+        f'<p>Licence: <a href="{escape(metadata.licence_url)}">{escape(metadata.licence)}</a>.</p>'
     )
+
+
+def _xhtml(content: str) -> str:
+    return f'<body xmlns="http://www.w3.org/1999/xhtml">{content}</body>'
 
 
 def _checked(code: int, what: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from metaflammation import library, sbml, units
+from metaflammation import library, sbml, unit_checks, units
 from metaflammation.errors import MetaflammationError
 
 if TYPE_CHECKING:
@@ -85,6 +85,14 @@ def lint(subject: Subject) -> list[Offence]:
 
 def _libsbml(subject: Subject) -> Iterator[str]:
     yield from (str(f) for f in sbml.findings(subject.text, subject.name))
+
+
+def _units(subject: Subject) -> Iterator[str]:
+    yield from unit_checks.unit_findings(subject.text, subject.name)
+
+
+def _relative(subject: Subject) -> Iterator[str]:
+    yield from unit_checks.relative_findings(subject.text, subject.name)
 
 
 def _level3_version1(subject: Subject) -> Iterator[str]:
@@ -176,16 +184,21 @@ def source_value(row: ParameterEvidence, unit: units.Unit) -> float:
     return units.in_unit(text, unit, row.id)
 
 
-def _time_unit(subject: Subject) -> Iterator[str]:
-    model = sbml.document(subject.text, subject.name).getModel()
-    definition = model.getUnitDefinition(model.getTimeUnits())
-    label = sbml.unit_of(definition).label if definition else model.getTimeUnits() or "none"
-    if label != "min":
-        yield f"the time unit is {label}, not the minute"
+def _model_units(subject: Subject) -> Iterator[str]:
+    parsed = sbml.document(subject.text, subject.name)
+    model = parsed.getModel()
+    for what, wanted in (("Time", "min"), ("Substance", "nmol"), ("Extent", "nmol"), ("Volume", "l")):
+        name = getattr(model, f"get{what}Units")()
+        definition = model.getUnitDefinition(name)
+        label = sbml.unit_of(definition).label if definition else sbml.base_unit(name).label
+        if label != wanted:
+            yield f"the model's unit of {what.lower()} is {label or 'not set'}, not {wanted}"
 
 
 RULES = (
     Rule("LIBSBML", "libSBML has no remark", "A remark on units or practice is what a modeller meets first.", _libsbml),
+    Rule("UNITS", "what is set has the unit of what sets it", "libSBML does not compare prefixes there.", _units),
+    Rule("RELATIVE", "levels meet amounts only through a reference level", "A level is no concentration.", _relative),
     Rule("L3V1", "the model can be written as Level 3 Version 1", "Older readers know no Version 2.", _level3_version1),
     Rule(
         "NAME", "every element has a display name of its own", "COPASI shows names, and finds elements by them.", _names
@@ -197,9 +210,9 @@ RULES = (
     Rule("SEEN", "annotations were seen", "Identifiers written from memory are often wrong.", _seen, catalogue=True),
     Rule(
         "TIME",
-        "time is in minutes",
-        "Models of different time units do not compose cleanly.",
-        _time_unit,
+        "units are minute, nmol and litre",
+        "Models of different units do not compose cleanly.",
+        _model_units,
         catalogue=True,
     ),
     Rule(

@@ -170,7 +170,7 @@ def elements(text: str, where: str = "SBML") -> dict[str, Element]:
 
 def _elements(model: Any, units: dict[str, Unit]) -> Iterator[Element]:
     def unit(name: str) -> Unit:
-        return units.get(name) or _base_unit(name)
+        return units.get(name) or base_unit(name)
 
     computed = {r.getVariable(): r.isAssignment() for r in model.getListOfRules() if not r.isAlgebraic()}
     initial = {a.getSymbol() for a in model.getListOfInitialAssignments()}
@@ -227,16 +227,18 @@ def _resources(item: Any) -> Iterator[tuple[str, str]]:
 def unit_of(definition: Any) -> Unit:
     """Return the unit that a libSBML unit definition stands for."""
     return named(definition.getId()) or from_factors(
-        (_kind(u), u.getMultiplier() * 10.0 ** u.getScale(), u.getExponentAsDouble())
+        (kind_of(u), u.getMultiplier() * 10.0 ** u.getScale(), u.getExponentAsDouble())
         for u in definition.getListOfUnits()
     )
 
 
-def _base_unit(name: str) -> Unit:
+def base_unit(name: str) -> Unit:
+    """Return the unit for the name of an SBML base unit; a pure number for an empty name."""
     return from_factors([(name, 1.0, 1.0)]) if name else NUMBER
 
 
-def _kind(unit: Any) -> str:
+def kind_of(unit: Any) -> str:
+    """Return the name of the base unit of a libSBML unit."""
     import libsbml
 
     return str(libsbml.UnitKind_toString(unit.getKind()))
