@@ -3,14 +3,12 @@
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import metaflammation as mf
 from metaflammation.compile import compile_file
-from metaflammation.engines import Phase, Plan
 
 TINY = """\
 model *tiny()
@@ -44,6 +42,14 @@ model *tiny()
   B hypernym "https://identifiers.org/CHEBI:17634"; F hypernym "https://identifiers.org/CHEBI:17634";
 end
 """
+
+RELATIVE = (
+    TINY.replace('S is "signal"', 'S is "signal (relative to basal)"')
+    .replace("unit dl", "unit relative_amount = 1e-9 mole; unit relative_level = 1e-9 mole/litre; unit dl")
+    .replace("cell*k_on*S*A", "cell*k_on*S/S_ref*A")
+    .replace("k_on has per_nM_min", "k_on has per_min; const S_ref = 1; S_ref has relative_level; S_ref.sboTerm = 9")
+)
+"""The same model with the signal known only relative to basal."""
 
 
 def exact_b(time, start=0.0, *, signal=1.0, total=10.0, k_on=0.1, k_off=0.1):
@@ -84,7 +90,9 @@ def fresh_python():
 
     def run(code, *arguments, **environment):
         command = [sys.executable, "-c", code, *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", check=False, env={**os.environ, **environment}
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

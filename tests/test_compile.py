@@ -3,19 +3,12 @@ import re
 import subprocess
 
 import pytest
-from conftest import TINY
 
+from conftest import RELATIVE, TINY
 from metaflammation import compile as compiling
 from metaflammation import library, sbml
 from metaflammation.compile import compile_file, compile_model, compile_text
 from metaflammation.errors import CompileError, ModelError
-
-RELATIVE = (
-    TINY.replace('S is "signal"', 'S is "signal (relative to basal)"')
-    .replace("k_on has per_nM_min", "k_on has per_min")
-    .replace("cell*k_on*S*A", "cell*k_on*S/S_ref*A")
-    .replace("f_total has dl", "const S_ref = 1; S_ref has nM; S_ref.sboTerm = 9; f_total has dl")
-)
 
 
 def test_name_in_relative_units_gives_the_unit_of_that_name_and_no_findings(tmp_path):
@@ -32,11 +25,29 @@ def test_no_relative_unit_without_such_a_name(tiny_sbml):
     assert "relative_amount" not in tiny_sbml
 
 
-def test_relative_name_in_a_model_without_substance_unit_is_an_error_of_ours(tmp_path):
-    path = tmp_path / "bare.ant"
-    path.write_text('compartment c = 1; species S in c = 1; S is "S (relative to basal)";\n')
-    with pytest.raises(CompileError, match="substance"):
+def test_relative_name_without_its_unit_names_file_species_and_cure(tmp_path):
+    path = tmp_path / "relative.ant"
+    path.write_text(RELATIVE.replace("unit relative_amount = 1e-9 mole; ", ""))
+    with pytest.raises(CompileError, match=r"relative\.ant.*species S .*needs 'unit relative_amount = 1e-9 mole'"):
         compile_file(path)
+
+
+def test_relative_species_says_in_its_notes_that_no_amount_is_meant(tmp_path):
+    path = tmp_path / "relative.ant"
+    path.write_text(RELATIVE)
+    model = sbml.document(compile_file(path).sbml, "x").getModel()
+    assert "no physical amount is meant" in model.getSpecies("S").getNotesString()
+    assert not model.getSpecies("A").isSetNotes()
+
+
+def test_element_whose_name_equals_its_id_keeps_a_name(tmp_path):
+    path = tmp_path / "m.ant"
+    path.write_text(TINY.replace('F is "feed"', 'F is "F"'))
+    assert sbml.elements(compile_file(path).sbml)["F"].name == "F"
+
+
+def test_minute_is_written_as_sixty_seconds(tiny_sbml):
+    assert re.search(r'<unit kind="second" exponent="1" scale="0" multiplier="60"/>', tiny_sbml)
 
 
 def test_units_are_named_by_their_labels(tiny_sbml):
@@ -144,7 +155,7 @@ def test_text_finds_its_imports_in_the_folder(tiny_ant):
     assert "P_A" in sbml.elements(text)
 
 
-def test_metadata_is_escaped_in_the_notes(tiny_sbml, monkeypatch):
+def test_metadata_is_escaped_in_the_notes(tiny_sbml):
     metadata = library.metadata()
     entry = metadata.models["insulin_cascade"].model_copy(update={"title": "A & B <i>", "description": "x < y"})
     described = compiling._describe(tiny_sbml, "m", metadata.model_copy(update={"models": {"m": entry}}))

@@ -3,7 +3,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from conftest import RELATIVE
 from metaflammation import library
+from metaflammation.compile import compile_file
 from metaflammation.lint import RULES, Subject, lint, source_value
 from metaflammation.tables import ParameterEvidence
 from metaflammation.units import Unit
@@ -41,7 +43,7 @@ def without(pattern, text, by=""):
 
 
 TEXT_CASES = [
-    pytest.param("LIBSBML", r'(id="k_off"[^>]*)units="per_min"', r'\1units="nM"', "libSBML warning", id="LIBSBML units"),
+    pytest.param("LIBSBML", r'(id="k_off"[^>]*units=)"per_min"', r'\1"nM"', "libSBML warning", id="LIBSBML units"),
     pytest.param("LIBSBML", r'(id="k_off"[^>]*) value="0.1"', r"\1", "libSBML", id="LIBSBML practice"),
     pytest.param("L3V1", "<divide/>", "<max/>", "cannot be written as Level 3 Version 1", id="L3V1"),
     pytest.param("NAME", r'(id="k_off") name="[^"]*"', r"\1", "parameter k_off has no display name", id="NAME missing"),
@@ -59,10 +61,30 @@ TEXT_CASES = [
         "species S: urn:miriam:chebi:17634 is not of the form", id="SEEN form",
     ),
     pytest.param(
-        "TIME", r'(?s)(<unitDefinition id="minute".*?) scale="1" multiplier="6"', r'\1 scale="0" multiplier="1"',
-        "the time unit is 1 s, not the minute", id="TIME",
+        "TIME", r'(?s)(<unitDefinition id="minute".*?multiplier=)"60"', r'\1"1"',
+        "the model's unit of time is 1 s, not min", id="TIME second",
     ),
-    pytest.param("TIME", r' timeUnits="minute"', "", "the time unit is none, not the minute", id="TIME none"),
+    pytest.param("TIME", r' timeUnits="minute"', "", "the model's unit of time is not set, not min", id="TIME none"),
+    pytest.param(
+        "TIME", r'(?s)(<unitDefinition id="nmol".*?)scale="-9"', r'\1scale="-6"',
+        "the model's unit of substance is ", id="TIME micromole",
+    ),
+    pytest.param(
+        "UNITS", r'(?s)(<unitDefinition id="per_min".*?multiplier=)"60"', r'\1"86400"',
+        "the rate law of off has another unit than B per time", id="UNITS of a rate law",
+    ),
+    pytest.param(
+        "UNITS", r'(id="A_ref"[^>]*units=)"nM"', r'\1"dl"',
+        "the initial assignment of A has another unit than what it sets", id="UNITS of an initial assignment",
+    ),
+    pytest.param(
+        "UNITS", r'(id="fraction"[^>]*units=)"dl"', r'\1"nM"',
+        "the rule of fraction has another unit than fraction", id="UNITS of a rule",
+    ),
+    pytest.param(
+        "RELATIVE", r'(<species [^>]*id="S"[^>]*?)( substanceUnits="[^"]*")?( compartment=)',
+        r'\1 substanceUnits="relative_amount"\3', "the rate law of on has another unit", id="RELATIVE",
+    ),
 ]  # fmt: skip
 
 TABLE_CASES = [
@@ -79,7 +101,9 @@ TABLE_CASES = [
         "parameters.tsv: fraction is no constant parameter of the model",
         id="EVIDENCE of a computed value",
     ),
-    pytest.param("BOUNDS", {"k_on": {"lower": 0.2}}, "parameter k_on: 0.1 lies outside its bounds 0.2 to 100", id="low"),
+    pytest.param(
+        "BOUNDS", {"k_on": {"lower": 0.2}}, "parameter k_on: 0.1 lies outside its bounds 0.2 to 100", id="low"
+    ),
     pytest.param("BOUNDS", {"k_on": {"upper": 0.09}}, "parameter k_on: 0.1 lies outside its bounds", id="BOUNDS high"),
     pytest.param(
         "SOURCE",
@@ -99,7 +123,9 @@ TABLE_CASES = [
         "parameter k_off: 0.1 1/min is not the source's 6.2 1/hour (0.1033 1/min)",
         id="VALUE too far",
     ),
-    pytest.param("VALUE", {"k_off": {"source_unit": "nM"}}, "wrong dimension; a quantity in 1/min", id="VALUE dimension"),
+    pytest.param(
+        "VALUE", {"k_off": {"source_unit": "nM"}}, "wrong dimension; a quantity in 1/min", id="VALUE dimension"
+    ),
     pytest.param(
         "VALUE",
         {"k_off": {"source_value": 0.0}},
@@ -109,7 +135,13 @@ TABLE_CASES = [
 ]
 
 
+RELATIVE_UNIT = """<unitDefinition id="relative_amount"><listOfUnits>
+<unit kind="mole" exponent="1" scale="-9" multiplier="1"/></listOfUnits></unitDefinition></listOfUnitDefinitions>"""
+
+
 def found(text, **changes):
+    if 'substanceUnits="relative_amount"' in text:
+        text = text.replace("</listOfUnitDefinitions>", RELATIVE_UNIT)
     return [(o.rule.id, o.where) for o in lint(Subject("tiny", text, files(**changes)))]
 
 
@@ -145,6 +177,13 @@ def test_own_file_is_held_only_against_rules_without_tables(tiny_sbml):
     names = {o.rule.id for o in lint(Subject("tiny", broken))}
     assert names.isdisjoint(r.id for r in RULES if r.catalogue)
     assert "LIBSBML" in names
+
+
+def test_level_that_meets_a_reference_level_is_no_offence(tmp_path):
+    path = tmp_path / "m.ant"
+    path.write_text(RELATIVE)
+    names = {o.rule.id for o in lint(Subject("m", compile_file(path).sbml))}
+    assert names.isdisjoint({"LIBSBML", "UNITS", "RELATIVE"})
 
 
 def test_offence_is_printed_with_its_rule(tiny_sbml):

@@ -195,7 +195,9 @@ def test_expectation_is_read_with_its_kind_of_value():
         pytest.param({"kind": "idea"}, "kind: ", id="unknown kind"),
         pytest.param({"value": {"statistic": "median"}}, "value: .*does not match", id="unknown statistic"),
         pytest.param({"fails_when": []}, "fails_when", id="no control"),
-        pytest.param({"fails_when": [{"conditions": ["a"], "add": "k = 1"}]}, "either conditions or", id="two controls"),
+        pytest.param(
+            {"fails_when": [{"conditions": ["a"], "add": "k = 1"}]}, "either conditions or", id="two controls"
+        ),
         pytest.param({"fails_when": [{}]}, "either conditions or", id="empty control"),
         pytest.param({"known_failure": {"reason": "r"}}, r"known_failure\.evidence", id="failure without evidence"),
     ],

@@ -87,13 +87,13 @@ def test_pure_number_is_asked_for_by_that_name():
     ids=repr,
 )  # fmt: skip
 def test_what_is_no_quantity_is_refused(value):
-    with pytest.raises(DataError, match="duration: .* is not a quantity"):
+    with pytest.raises(DataError, match=r"duration: .* is not a quantity"):
         minutes(value, "duration")
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", math.nan, -math.inf, "1e999", "1e999 min"], ids=repr)
 def test_number_that_is_not_finite_is_refused(value):
-    with pytest.raises(DataError, match="duration: .* is not a finite number"):
+    with pytest.raises(DataError, match=r"duration: .* is not a finite number"):
         minutes(value, "duration")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,8 @@ from metaflammation import __version__
 from metaflammation.errors import DataError, MetaflammationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
     from rich.progress import Progress
 
@@ -40,6 +44,9 @@ def main() -> None:
         code = app.main(standalone_mode=False)
     except MetaflammationError as error:
         _fail(str(error))
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(BAD_INPUT)
     except click.ClickException as error:
         _fail(error.format_message())
     except (click.Abort, KeyboardInterrupt):
@@ -151,23 +158,30 @@ def simulate(
     force: bool,
 ) -> None:
     """Simulate an EXPERIMENT of MODEL, or MODEL as it is for a --duration."""
-    from metaflammation import files
+    from metaflammation import figures, files
     from metaflammation.model import load
 
     for path in (output, plot):
         if path:
             files.check_free(path, overwrite=force)
+    if plot:
+        figures.check_form(plot)
     loaded = load(model)
     if experiment is None and duration is None:
         known = ", ".join(loaded.experiments) or "none"
         raise DataError(f"name an experiment of {loaded.id} ({known}) or give --duration")
-    result = loaded.simulate(experiment, dose=dose, duration=duration, overrides=_assignments(overrides), engine=engine)
+    changes = _assignments(overrides)
+    with _silent_solvers():
+        result = loaded.simulate(experiment, dose=dose, duration=duration, overrides=changes, engine=engine)
+    result = result.select(observables)
+    axes: Any = _axes(result, observables) if plot else None
     if output:
         _save(result, output, force)
     if plot:
-        _draw(result, plot, observables, force)
+        with files.whole_file(plot, overwrite=force) as temporary:
+            figures.save(axes, temporary)
     if not output and not plot:
-        _print_result(result, observables)
+        click.echo(_table(result).to_csv(sep="\t", float_format="%.6g"), nl=False)
 
 
 @app.command()
@@ -355,23 +369,34 @@ def _save(result: Any, path: Path, force: bool) -> None:
         files.write_text(path, result.data.to_csv(), overwrite=force)
 
 
-def _draw(result: Any, path: Path, observables: tuple[str, ...], force: bool) -> None:
-    from metaflammation import files
-    from metaflammation.figures import save
+def _axes(result: Any, observables: tuple[str, ...]) -> Any:
     from metaflammation.timecourse import TimeCourse
 
     if isinstance(result, TimeCourse):
-        axes = result.plot(observables or None)
-    elif observables:
-        axes = result.plot(observables)
-    else:
+        return result.plot(observables or None)
+    if not observables:
         raise DataError("a series of doses needs --observable, e.g. --observable glucose_uptake")
-    with files.whole_file(path, overwrite=force) as temporary:
-        save(axes, temporary)
+    return result.plot(observables)
 
 
-def _print_result(result: Any, observables: tuple[str, ...]) -> None:
+def _table(result: Any) -> Any:
     from metaflammation.timecourse import TimeCourse
 
-    frame = result.select(observables) if isinstance(result, TimeCourse) else result.responses(observables)
-    click.echo(frame.to_csv(sep="\t", float_format="%.6g"), nl=False)
+    return result.data if isinstance(result, TimeCourse) else result.responses()
+
+
+@contextmanager
+def _silent_solvers() -> Iterator[None]:
+    """Keep the solvers' own messages off the terminal: they come from C, and our error says the same in one line."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(1), os.dup(2)]
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            for number, saved in enumerate(kept, start=1):
+                os.dup2(saved, number)
+                os.close(saved)

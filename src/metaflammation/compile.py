@@ -57,7 +57,7 @@ def compile_file(path: Path, time_limit: float = TIME_LIMIT) -> Compiled:
     raw = _translate(path, time_limit)
     try:
         return Compiled(_finish(raw["sbml"]), _finish(raw["comp"]) if raw["comp"] else "")
-    except ModelError as error:
+    except (ModelError, CompileError) as error:
         raise CompileError(f"{path}: {error}") from None
 
 
@@ -103,7 +103,10 @@ def _translate(path: Path, time_limit: float) -> dict[str, str]:
         )
     if done.returncode:
         raise CompileError(f"{path}: Antimony did not run: {done.stderr.decode(errors='replace').strip()[-300:]}")
-    result: dict[str, str] = json.loads(done.stdout)
+    try:
+        result: dict[str, str] = json.loads(done.stdout)
+    except ValueError:
+        raise CompileError(f"{path}: Antimony gave no answer: {done.stdout[-300:].decode(errors='replace')}") from None
     if "error" in result:
         raise CompileError(_source_error(path, result["error"]))
     if re.search(r'<model [^>]*id="__main"', result["sbml"]) and "<listOf" not in result["sbml"]:

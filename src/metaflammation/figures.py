@@ -42,30 +42,37 @@ def dose_response(series: DoseSeries, responses: Mapping[str, pd.Series[float]],
     unit = _one_unit(list(responses), series.units)
     for n, (observable, response) in enumerate(responses.items()):
         axes.plot(response.index, response, label=series.names[observable], marker="o", markersize=3, **_look(n))
-    positive = min(d for d in series.runs if d > 0)
-    axes.set_xscale("symlog", linthresh=positive, linscale=0.5)
+    positive = [d for d in series.runs if d > 0]
+    if positive:
+        axes.set_xscale("symlog", linthresh=min(positive), linscale=0.5)
     target = series.names.get(series.target, series.target)
     axes.set_xlabel(f"{target} ({series.unit})" if series.unit else target)
     _finish(axes, [series.names[o] for o in responses], unit)
     return axes
 
 
-def save(axes: Axes, path: Path) -> None:
-    """Write the figure of some axes; the ending of the path says in which form.
+def check_form(path: Path) -> None:
+    """Raise an error if a figure cannot be written with the ending of this path.
 
     Raises
     ------
     ExportError
         If matplotlib does not know the ending.
     """
+    from matplotlib.backend_bases import FigureCanvasBase
+
     from metaflammation.errors import ExportError
 
+    if path.suffix.removeprefix(".") not in FigureCanvasBase.get_supported_filetypes():
+        raise ExportError(f"{path}: a figure cannot be written with the ending {path.suffix!r}; use .png, .svg or .pdf")
+
+
+def save(axes: Axes, path: Path) -> None:
+    """Write the figure of some axes; the ending of the path says in which form."""
+    check_form(path)
     figure = axes.get_figure(root=True)
-    if figure is None or path.suffix.removeprefix(".") not in figure.canvas.get_supported_filetypes():
-        raise ExportError(
-            f"{path.name}: a figure cannot be written with the ending {path.suffix!r}; use .png, .svg or .pdf"
-        )
-    figure.savefig(path)
+    if figure is not None:
+        figure.savefig(path)
 
 
 def _axes() -> Axes:
@@ -83,6 +90,8 @@ def _one_unit(observables: Sequence[str], units: Mapping[str, str]) -> str:
     from metaflammation.errors import SimulationError
 
     found = {units[o] for o in observables}
+    if not found:
+        raise SimulationError("there is nothing to draw: name at least one observable")
     if len(found) > 1:
         listed = ", ".join(f"{o} ({units[o] or 'number'})" for o in observables)
         raise SimulationError(f"one axis cannot show different units: {listed}; draw them one unit at a time")

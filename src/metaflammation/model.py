@@ -53,7 +53,7 @@ def load(model: str | Path) -> Model:
         from metaflammation.compile import compile_file
 
         text = compile_file(path).sbml
-    sbml.document(text, str(path))
+    sbml.sound(text, str(path))
     return Model(path.stem, text, None)
 
 
@@ -244,6 +244,8 @@ class Model:
             if dose is not None:
                 raise SimulationError(f"experiment {experiment} takes no dose; use overrides")
             return self._run(Protocol.of(named, self.conditions), held, engine, {"experiment": experiment})
+        if named.doses.target in held:
+            raise SimulationError(f"experiment {experiment} gives doses of {named.doses.target}; choose one with dose=")
         doses = named.doses.values if dose is None else self._doses(named.doses.target, [dose])
         runs = {
             d: self._run(Protocol.of(named, self.conditions, d), held, engine, {"experiment": experiment, "dose": d})
@@ -426,12 +428,14 @@ class Model:
         dose = named.doses.values[-1] if named.doses else None
         plan = Protocol.of(named, self.conditions, dose).plan({})
         key = {e.id: f"[{e.id}]" if e.kind == "species" else e.id for e in self.elements.values()}
-        for values in (plan.initial, plan.initial):
-            for element, value in values.items():
+        for changes in (plan.initial, None, plan.initial):
+            if changes is None:
+                rr.reset()
+            for element, value in (changes or {}).items():
                 rr[key[element]] = value
-            rr.reset()
         if plan.equilibration:
             rr.simulate(0, plan.equilibration, 2)
+            rr.model.setTime(0.0)
         for element, value in plan.phases[0].changes.items():
             rr[key[element]] = value
         return rr

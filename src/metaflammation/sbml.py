@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from metaflammation.errors import ModelError
-from metaflammation.units import NUMBER, Unit, from_factors, named
+from metaflammation.units import MINUTE, NUMBER, Unit, from_factors, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +61,10 @@ class Element:
         The value in the document; None if something computes it.
     sbo : str
         SBO term, empty if there is none.
+    compartment : str
+        Where a species is.
+    in_amounts : bool
+        Whether a species is meant as an amount everywhere (SBML's hasOnlySubstanceUnits).
     resources : tuple of (str, str)
         MIRIAM annotations as qualifier and URI.
     """
@@ -73,6 +77,8 @@ class Element:
     assigned: bool = False
     value: float | None = None
     sbo: str = ""
+    compartment: str = ""
+    in_amounts: bool = False
     resources: tuple[tuple[str, str], ...] = field(default=())
 
 
@@ -131,6 +137,19 @@ def findings(text: str, where: str = "SBML") -> list[Finding]:
     return [_finding(parsed.getError(n)) for n in range(parsed.getNumErrors())]
 
 
+def sound(text: str, where: str = "SBML") -> None:
+    """Raise an error if a document breaks a rule of SBML, such as a reaction of a species that does not exist.
+
+    Raises
+    ------
+    ModelError
+        With the first error.
+    """
+    first = next((f for f in findings(text, where) if f.severity in {"Error", "Fatal"}), None)
+    if first:
+        raise ModelError(f"{where}: is not sound SBML: {first}")
+
+
 def to_level(text: str, level: int, version: int, where: str = "SBML") -> str:
     """Return the document converted to another SBML level and version, without loss.
 
@@ -168,9 +187,22 @@ def elements(text: str, where: str = "SBML") -> dict[str, Element]:
     return {e.id: e for e in _elements(model, units)}
 
 
+def minute(text: str, where: str = "SBML") -> float:
+    """Return the length of a minute in the model's unit of time; a model without one is taken to be in minutes."""
+    parsed = document(text, where)
+    model = parsed.getModel()
+    name = model.getTimeUnits() or _predefined(model, "time")
+    definition = model.getUnitDefinition(name)
+    unit = unit_of(definition) if definition else base_unit(name)
+    return MINUTE.factor / unit.factor if unit.dimension == MINUTE.dimension else 1.0
+
+
 def _elements(model: Any, units: dict[str, Unit]) -> Iterator[Element]:
     def unit(name: str) -> Unit:
         return units.get(name) or base_unit(name)
+
+    def volume(compartment: Any) -> Unit:
+        return unit(compartment.getUnits() or model.getVolumeUnits() or _predefined(model, "volume"))
 
     computed = {r.getVariable(): r.isAssignment() for r in model.getListOfRules() if not r.isAlgebraic()}
     initial = {a.getSymbol() for a in model.getListOfInitialAssignments()}
@@ -185,20 +217,20 @@ def _elements(model: Any, units: dict[str, Unit]) -> Iterator[Element]:
             assigned=computed.get(item.getId(), False),
             value=None if item.getId() in computed or item.getId() in initial else value,
             sbo=item.getSBOTermID(),
+            compartment=item.getCompartment() if kind == "species" else "",
+            in_amounts=kind == "species" and item.getHasOnlySubstanceUnits(),
             resources=tuple(_resources(item)),
         )
 
     for c in model.getListOfCompartments():
-        yield element(
-            c, "compartment", unit(c.getUnits() or model.getVolumeUnits()), c.getSize(), constant=c.getConstant()
-        )
+        yield element(c, "compartment", volume(c), c.getSize(), constant=c.getConstant())
     for s in model.getListOfSpecies():
-        amount = s.getSubstanceUnits() or model.getSubstanceUnits()
+        amount = s.getSubstanceUnits() or model.getSubstanceUnits() or _predefined(model, "substance")
         if s.getHasOnlySubstanceUnits():
             of, value = unit(amount), s.getInitialAmount()
         else:
             compartment = model.getCompartment(s.getCompartment())
-            of = named(amount) or _per(unit(amount), unit(compartment.getUnits() or model.getVolumeUnits()))
+            of = named(amount) or _per(unit(amount), volume(compartment))
             value = (
                 s.getInitialConcentration()
                 if s.isSetInitialConcentration()
@@ -233,8 +265,13 @@ def unit_of(definition: Any) -> Unit:
 
 
 def base_unit(name: str) -> Unit:
-    """Return the unit for the name of an SBML base unit; a pure number for an empty name."""
-    return from_factors([(name, 1.0, 1.0)]) if name else NUMBER
+    """Return the unit for the name of an SBML base unit or a predefined one of Level 2; a pure number for none."""
+    kind = {"substance": "mole", "volume": "litre", "time": "second"}.get(name, name)
+    return from_factors([(kind, 1.0, 1.0)]) if kind else NUMBER
+
+
+def _predefined(model: Any, name: str) -> str:
+    return name if model.getLevel() < 3 else ""  # noqa: PLR2004 - Level 3 has no units by default
 
 
 def kind_of(unit: Any) -> str:

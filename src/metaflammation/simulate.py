@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from metaflammation.timecourse import TimeCourse
 from metaflammation.units import QuantityLike, in_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from metaflammation.engines import Engine
     from metaflammation.sbml import Element
@@ -152,7 +153,7 @@ def run(
     values = engine.run(plan)
     data = pd.DataFrame(values, index=pd.Index(plan.times, name="time"), columns=list(engine.columns))
     if not np.isfinite(values).all():
-        first = data.columns[~np.isfinite(values).all(axis=0)][0]
+        first = _first_not_finite(engine.columns, values)
         raise SimulationError(f"{engine.name}: {first} is not a finite number in the course of the simulation")
     columns = {c: elements[c] for c in data.columns}
     return TimeCourse(
@@ -175,12 +176,20 @@ def steady_state(engine: Engine, changes: Mapping[str, float]) -> pd.Series[floa
     while duration <= LONGEST_EQUILIBRATION:
         plan = Plan(changes, 0.0, (Phase(0.0, {}),), (0.0, duration, 2 * duration))
         _, before, after = engine.run(plan)
+        if not np.isfinite(after).all():
+            raise SimulationError(
+                f"no steady state: {_first_not_finite(engine.columns, after[None])} grows without bound"
+            )
         scale = np.maximum(np.abs(after), 1e-6 * np.abs(after).max(initial=1e-300))
         if (np.abs(after - before) <= STEADY * scale).all():
             return pd.Series(after, index=list(engine.columns), name="value")
         duration *= 10
     worst = engine.columns[int(np.argmax(np.abs(after - before) / scale))]
     raise SimulationError(f"no steady state within {LONGEST_EQUILIBRATION:g} min: {worst} still moves")
+
+
+def _first_not_finite(columns: Sequence[str], values: np.ndarray) -> str:
+    return columns[int(np.argmin(np.isfinite(values).all(axis=0)))]
 
 
 def numbers_in(values: Sequence[QuantityLike], element: Element) -> list[float]:
@@ -191,6 +200,6 @@ def numbers_in(values: Sequence[QuantityLike], element: Element) -> list[float]:
     DataError
         If there is none, or one is no quantity of the right dimension.
     """
-    if isinstance(values, str) or not len(values):
+    if isinstance(values, str) or not isinstance(values, Iterable) or not (listed := list(values)):
         raise DataError(f"{element.id}: give a list of values to scan over")
-    return [in_unit(v, element.unit, element.id) for v in values]
+    return [settable({element.id: element}, {element.id: v})[element.id] for v in listed]

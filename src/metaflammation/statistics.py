@@ -80,7 +80,7 @@ def rise(time: ArrayLike, values: ArrayLike) -> float:  # noqa: ARG001
 def fall_from_max(time: ArrayLike, values: ArrayLike) -> float:  # noqa: ARG001
     """Return the last value as a fraction of the largest, both above the first value."""
     y = np.asarray(values)
-    if not _moves(y):
+    if y.max() == y[0] or not _moves(y):
         return float("nan")
     return float((y[-1] - y[0]) / (y.max() - y[0]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from datetime import date  # noqa: TC003 - pydantic reads it at run time
 from io import StringIO
@@ -364,6 +365,8 @@ def read_conditions(text: str, where: str) -> dict[str, dict[str, float | str]]:
     for number, row in enumerate(_rows(text, where), start=2):
         try:
             targets = conditions.setdefault(row["conditionId"], {})
+            if row["targetId"] in targets:
+                raise DataError(f"{where}, line {number}: {row['conditionId']} sets {row['targetId']!r} twice")
             if row["targetId"]:
                 targets[row["targetId"]] = _number_or_id(row["targetValue"], f"{where}, line {number}")
         except KeyError as error:
@@ -373,20 +376,25 @@ def read_conditions(text: str, where: str) -> dict[str, dict[str, float | str]]:
 
 def read_estimated(text: str, where: str) -> dict[str, EstimatedParameter]:
     """Return the estimated parameters, by id, from a PEtab v2 parameter table."""
-    rows = [
-        _record(EstimatedParameter, {k: v for k, v in row.items() if v != ""}, f"{where}, line {number}")
-        for number, row in enumerate(_rows(text, where), start=2)
-    ]
-    return {row.id: row for row in rows}
+    rows: dict[str, EstimatedParameter] = {}
+    for number, row in enumerate(_rows(text, where), start=2):
+        record = _record(EstimatedParameter, {k: v for k, v in row.items() if v != ""}, f"{where}, line {number}")
+        if record.id in rows:
+            raise DataError(f"{where}, line {number}: parameter {record.id!r} stands in the table twice")
+        rows[record.id] = record
+    return rows
 
 
 def _number_or_id(text: str, where: str) -> float | str:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         if text.isidentifier():
             return text
         raise DataError(f"{where}: targetValue {text!r} is neither a number nor an id") from None
+    if not math.isfinite(number):
+        raise DataError(f"{where}: targetValue {text!r} is not a finite number")
+    return number
 
 
 def read_table(text: str, where: str, columns: Mapping[str, type]) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +48,11 @@ class TimeCourse:
         self._check(observable)
         return self.data[observable]
 
-    def select(self, observables: Sequence[str] = ()) -> pd.DataFrame:
-        """Return some variables over time; all of them if none is named."""
+    def select(self, observables: Sequence[str] = ()) -> TimeCourse:
+        """Return the run with some of its variables; with all of them if none is named."""
         for observable in observables:
             self._check(observable)
-        return self.data[list(observables)] if observables else self.data
+        return replace(self, data=self.data[list(observables)]) if observables else self
 
     def at(self, time: QuantityLike) -> pd.Series[float]:
         """Return all variables at a time, interpolated linearly between output points.
@@ -99,9 +99,10 @@ class TimeCourse:
             if not first.startswith(HEADER):
                 raise DataError(f"{path}: is no saved time course (its first line is another)")
             known = json.loads(first.removeprefix(HEADER))
-            data = pd.read_csv(io.StringIO(rest), index_col="time", float_precision="round_trip")
-            return cls(data.astype(float), known["units"], known["names"], known["origin"])
-        except (OSError, UnicodeDecodeError, ValueError, KeyError) as error:
+            # Read as text: Python's own conversion gives back every bit, whatever the version of pandas.
+            data = pd.read_csv(io.StringIO(rest), dtype=str).map(float).set_index("time")
+            return cls(data, known["units"], known["names"], known["origin"])
+        except (OSError, TypeError, ValueError, KeyError) as error:
             raise DataError(f"{path}: cannot be read as a time course ({error})") from None
 
     def _check(self, observable: str) -> None:
@@ -136,6 +137,10 @@ class DoseSeries:
     unit: str
     runs: Mapping[float, TimeCourse]
 
+    def select(self, observables: Sequence[str] = ()) -> DoseSeries:
+        """Return the series with some of its variables; with all of them if none is named."""
+        return replace(self, runs={d: r.select(observables) for d, r in self.runs.items()})
+
     @property
     def data(self) -> pd.DataFrame:
         """Return all runs in one frame, with the index levels ``dose`` and ``time``."""
@@ -157,8 +162,8 @@ class DoseSeries:
 
     def responses(self, observables: Sequence[str] = (), at: QuantityLike | None = None) -> pd.DataFrame:
         """Return several observables over dose, at a time or at the end; all of them if none is named."""
-        runs = {d: r.select(observables) for d, r in self.runs.items()}
-        rows = {d: r.iloc[-1] if at is None else self.runs[d].at(at)[r.columns] for d, r in runs.items()}
+        runs = self.select(observables).runs
+        rows = {d: r.data.iloc[-1] if at is None else r.at(at) for d, r in runs.items()}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("dose")
 
     def plot(self, observables: str | Sequence[str], at: QuantityLike | None = None, ax: Axes | None = None) -> Axes:

@@ -21,13 +21,16 @@ _Size = tuple[float, dict[str, float]]
 def unit_findings(text: str, where: str = "SBML") -> list[str]:
     """Return where a rule, initial assignment or rate law has another unit than what it sets, prefixes included.
 
+    Where a unit is not declared nothing is compared: that is a finding of libSBML.
     libSBML compares only dimensions there: a rate constant per day in a model in minutes is no finding of it.
     """
     parsed = sbml.document(text, where)
     model = parsed.getModel()
     time = _size(model.getUnitDefinition(model.getTimeUnits()))
+    if time is None:
+        return []
 
-    def own(element: str) -> _Size:
+    def own(element: str) -> _Size | None:
         return _size(model.getElementBySId(element).getDerivedUnitDefinition())
 
     found = []
@@ -41,6 +44,8 @@ def unit_findings(text: str, where: str = "SBML") -> list[str]:
         if not _same(_size(a.getDerivedUnitDefinition()), own(a.getSymbol()))
     ]
     for reaction in model.getListOfReactions():
+        if reaction.getKineticLaw() is None:
+            continue
         law = _size(reaction.getKineticLaw().getDerivedUnitDefinition())
         for side in (*reaction.getListOfReactants(), *reaction.getListOfProducts()):
             species = model.getSpecies(side.getSpecies())
@@ -69,8 +74,11 @@ def relative_findings(text: str, where: str = "SBML") -> list[str]:
     return unit_findings(shadow, where) + sums
 
 
-def _size(definition: Any) -> _Size:
+def _size(definition: Any) -> _Size | None:
     import libsbml
+
+    if definition is None:
+        return None
 
     factor, exponents = 1.0, Counter[str]()
     # Kept in a variable: a libSBML object dies with the one that owns it.
@@ -83,11 +91,15 @@ def _size(definition: Any) -> _Size:
     return factor, {kind: e for kind, e in exponents.items() if abs(e) > TINY}
 
 
-def _over(unit: _Size, other: _Size) -> _Size:
+def _over(unit: _Size | None, other: _Size) -> _Size | None:
+    if unit is None:
+        return None
     exponents = Counter(unit[1])
     exponents.subtract(other[1])
     return unit[0] / other[0], {kind: e for kind, e in exponents.items() if abs(e) > TINY}
 
 
-def _same(first: _Size, second: _Size) -> bool:
+def _same(first: _Size | None, second: _Size | None) -> bool:
+    if first is None or second is None:
+        return True
     return first[1] == second[1] and math.isclose(first[0], second[0], rel_tol=1e-9)

@@ -116,7 +116,7 @@ def in_unit(value: QuantityLike, unit: Unit, what: str) -> float:
     DataError
         If the value is no finite number, or has another dimension.
     """
-    if isinstance(value, bool) or value is None:
+    if value is None or type(value).__name__ in {"bool", "bool_"}:
         raise DataError(f"{what}: {value!r} is not a quantity")
     quantity: Any = value
     if isinstance(value, str):
@@ -160,6 +160,8 @@ def _converted(quantity: pint.Quantity[Any], unit: Unit, what: str) -> float:
     except (pint.DimensionalityError, pint.UndefinedUnitError):
         wanted = f"a quantity in {unit.label}" if unit.label else "a pure number"
         raise DataError(f"{what}: {quantity:~C} has the wrong dimension; {wanted} is needed") from None
+    if getattr(base.magnitude, "ndim", 0):
+        raise DataError(f"{what}: {quantity:~C} is not a quantity but several; give one number")
     # Fourteen digits: conversion through base units leaves an error in the sixteenth.
     return float(f"{base.magnitude / unit.factor:.14g}")
 

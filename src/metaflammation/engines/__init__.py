@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -47,6 +48,13 @@ class Plan:
     phases: tuple[Phase, ...]
     times: tuple[float, ...]
 
+    def in_units_of(self, minute: float) -> Plan:
+        """Return the plan with its times in another unit, of which ``minute`` make a minute."""
+        if minute == 1.0:
+            return self
+        phases = tuple(Phase(p.start * minute, p.changes) for p in self.phases)
+        return Plan(self.initial, self.equilibration * minute, phases, tuple(t * minute for t in self.times))
+
     def spans(self) -> list[tuple[Phase, float, list[float]]]:
         """Return each phase with its end and the output times within it."""
         ends = [p.start for p in self.phases[1:]] + [self.times[-1]]
@@ -73,14 +81,38 @@ def columns_of(elements: Mapping[str, Element]) -> tuple[str, ...]:
     return tuple(e.id for e in elements.values() if e.kind == "species" or (e.kind != "reaction" and not e.constant))
 
 
+def keeping_concentrations(initial: Mapping[str, float], elements: Mapping[str, Element]) -> dict[str, float]:
+    """Return initial values in which a change of a compartment leaves the concentrations in it as they are."""
+    changed = {i for i in initial if elements[i].kind == "compartment"}
+    kept = {e.id: e.value for e in elements.values() if e.compartment in changed and e.value is not None}
+    return {**kept, **initial}
+
+
+def only_throughout(plan: Plan, elements: Mapping[str, Element]) -> None:
+    """Raise an error if a compartment changes in the course of a plan: amounts or concentrations would have to jump.
+
+    Raises
+    ------
+    SimulationError
+        If a phase changes a compartment to another value than the initial one.
+    """
+    for phase in plan.phases:
+        for element, value in phase.changes.items():
+            if elements[element].kind == "compartment" and plan.initial.get(element) != value:
+                raise SimulationError(f"compartment {element} can only be set throughout: use overrides")
+
+
 def load(name: str, sbml: str, elements: Mapping[str, Element], solver: Solver) -> Engine:
     """Return the engine of that name with the model compiled.
 
     Raises
     ------
     SimulationError
-        If there is no such engine, or it cannot load the model.
+        If there is no such engine, it cannot load the model, or an element has no value.
     """
+    without = next((e.id for e in elements.values() if e.value is not None and math.isnan(e.value)), None)
+    if without is not None:
+        raise SimulationError(f"{without} has no value: give it one in the model")
     if name == "roadrunner":
         from metaflammation.engines.roadrunner import RoadRunnerEngine
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metaflammation.engines import columns_of
+from metaflammation.engines import columns_of, keeping_concentrations, only_throughout
 from metaflammation.errors import SimulationError
+from metaflammation.sbml import minute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,18 +26,25 @@ class CopasiEngine:
 
     def __init__(self, sbml: str, elements: Mapping[str, Element], solver: Solver) -> None:
         self.columns = columns_of(elements)
-        self._origin = _DataModel(sbml, solver)
-        self._continued = _DataModel(_without_initial_assignments(sbml), solver)
+        self._elements = elements
+        self._minute = minute(sbml)
+        self._knows_time = "http://www.sbml.org/sbml/symbols/time" in sbml
+        self._origin = _DataModel(sbml, elements, solver)
+        self._continued = _DataModel(_without_initial_assignments(sbml), elements, solver)
         computed = {e.id for e in elements.values() if e.assigned}
         self._settable = [i for i in self._continued.entities if i not in computed]
 
     def run(self, plan: Plan) -> np.ndarray:
         """Return an array of shape (times, columns)."""
+        only_throughout(plan, self._elements)
+        if self._knows_time and len(plan.phases) > 1:
+            raise SimulationError("COPASI: a model that contains the time can only be run in one period")
+        plan = plan.in_units_of(self._minute)
         origin, continued = self._origin, self._continued
         origin.restore()
         origin.set(plan.initial)
         # A value that was set wins over the initial assignment of the same element.
-        state = origin.initial_state() | dict(plan.initial)
+        state = origin.initial_state() | keeping_concentrations(plan.initial, self._elements)
         if plan.equilibration:
             continued.set({i: state[i] for i in self._settable})
             state, _ = continued.simulate(0.0, plan.equilibration, [], self.columns)
@@ -51,7 +59,7 @@ class CopasiEngine:
 class _DataModel:
     """A COPASI data model whose entities go by their SBML ids."""
 
-    def __init__(self, sbml: str, solver: Solver) -> None:
+    def __init__(self, sbml: str, elements: Mapping[str, Element], solver: Solver) -> None:
         import COPASI
 
         self._copasi = COPASI
@@ -62,7 +70,9 @@ class _DataModel:
         self._model = self._dm.getModel()
         lists = (self._model.getCompartments(), self._model.getMetabolites(), self._model.getModelValues())
         self.entities = {e.getSBMLId(): e for group in lists for e in (group.get(n) for n in range(group.size()))}
-        self._origin = {i: _initial(e) for i, e in self.entities.items()}
+        # COPASI counts in concentrations; a species that is meant as an amount is converted with its compartment.
+        self._volume_of = {e.id: e.compartment for e in elements.values() if e.in_amounts}
+        self._origin = self.initial_state()
         self._changed: set[str] = set()
         self._task = self._dm.getTask("Time-Course")
         self._task.setMethodType(COPASI.CTaskEnum.Method_deterministic)
@@ -74,7 +84,9 @@ class _DataModel:
         for element, value in values.items():
             entity = self.entities[element]
             if hasattr(entity, "setInitialConcentration"):
-                entity.setInitialConcentration(value)
+                volume = self._volume_of.get(element)
+                size = 1.0 if volume is None else values.get(volume, _initial(self.entities[volume]))
+                entity.setInitialConcentration(value / size)
                 references.append(entity.getInitialConcentrationReference())
             else:
                 entity.setInitialValue(value)
@@ -89,7 +101,10 @@ class _DataModel:
 
     def initial_state(self) -> dict[str, float]:
         """Return the initial value of every entity."""
-        return {i: _initial(e) for i, e in self.entities.items()}
+        return self._amounts({i: _initial(e) for i, e in self.entities.items()})
+
+    def _amounts(self, state: dict[str, float]) -> dict[str, float]:
+        return state | {i: state[i] * state[volume] for i, volume in self._volume_of.items()}
 
     def simulate(
         self, start: float, end: float, times: list[float], columns: tuple[str, ...]
@@ -103,20 +118,22 @@ class _DataModel:
         problem = task.getProblem()
         problem.setOutputStartTime(0.0)
         problem.setUseValues(True)
+        # Each period starts at time zero: COPASI misreads output times where the initial time is another.
         problem.setValues(" ".join(repr(float(t - start)) for t in grid))
         problem.setDuration(end - start)
         problem.setTimeSeriesRequested(True)
         copasi.CCopasiMessage.clearDeque()
         if not task.initializeRaw(copasi.CCopasiTask.OUTPUT_UI) or not task.processRaw(True):
             raise SimulationError(f"COPASI: {' '.join(copasi.CCopasiMessage.getAllMessageText().split())}")
-        state = {i: _value(e) for i, e in self.entities.items()}
+        state = self._amounts({i: _value(e) for i, e in self.entities.items()})
         series = task.getTimeSeries()
         ids = {series.getSBMLId(n, self._dm): n for n in range(series.getNumVariables())}
         rows = [grid.index(t) for t in times]
         part = np.empty((len(times), len(columns)))
         for k, column in enumerate(columns):
             if column in ids:
-                part[:, k] = [series.getConcentrationData(row, ids[column]) for row in rows]
+                values = np.array([series.getConcentrationData(row, ids[column]) for row in rows])
+                part[:, k] = values * state.get(self._volume_of.get(column, ""), 1.0)
             else:
                 part[:, k] = state[column]
         task.restore()

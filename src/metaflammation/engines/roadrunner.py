@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metaflammation.engines import columns_of
+from metaflammation.engines import columns_of, keeping_concentrations, only_throughout
 from metaflammation.errors import SimulationError
+from metaflammation.sbml import minute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,14 +29,16 @@ class RoadRunnerEngine:
     def __init__(self, sbml: str, elements: Mapping[str, Element], solver: Solver) -> None:
         self.rr = load(sbml, solver)
         self.columns = columns_of(elements)
-        self._species = {e.id for e in elements.values() if e.kind == "species"}
+        self._elements = elements
+        self._minute = minute(sbml)
+        self._concentrations = {e.id for e in elements.values() if e.kind == "species" and not e.in_amounts}
         self._selections = ["time", *(self._key(c) for c in self.columns)]
         moving = [e for e in elements.values() if e.kind != "reaction" and not e.constant and not e.assigned]
         self._state = [self._key(e.id) for e in moving]
         self._equilibrated: dict[tuple[Any, ...], list[float]] = {}
 
     def _key(self, element: str) -> str:
-        return f"[{element}]" if element in self._species else element
+        return f"[{element}]" if element in self._concentrations else element
 
     def _set(self, values: Mapping[str, float]) -> None:
         for element, value in values.items():
@@ -43,8 +46,9 @@ class RoadRunnerEngine:
 
     def run(self, plan: Plan) -> np.ndarray:
         """Return an array of shape (times, columns)."""
+        only_throughout(plan, self._elements)
         try:
-            return self._run(plan)
+            return self._run(plan.in_units_of(self._minute))
         except RuntimeError as error:
             raise SimulationError(f"libRoadRunner: {' '.join(str(error).split())}") from None
 
@@ -54,11 +58,19 @@ class RoadRunnerEngine:
         rr.resetToOrigin()
         self._set(plan.initial)
         rr.reset()
-        self._set(plan.initial)
+        self._set(keeping_concentrations(plan.initial, self._elements))
+        self._restore_assigned_concentrations(plan.initial)
         if plan.equilibration:
             self._equilibrate(plan)
         rows = [self._span(phase.start, end, times, phase.changes) for phase, end, times in plan.spans()]
         return np.vstack(rows)
+
+    def _restore_assigned_concentrations(self, initial: Mapping[str, float]) -> None:
+        """Undo that libRoadRunner turns initial assignments into amounts with the old size of a compartment."""
+        for e in self._elements.values():
+            size = self._elements[e.compartment].value if e.compartment in initial else None
+            if size and e.value is None and not e.assigned and e.id not in initial and not e.in_amounts:
+                self.rr[self._key(e.id)] *= initial[e.compartment] / size
 
     def _equilibrate(self, plan: Plan) -> None:
         """Take the state from an earlier equilibration that was the same, or simulate it."""
