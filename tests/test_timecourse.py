@@ -207,6 +207,6 @@ def test_plot_of_a_series_labels_dose_and_response(series):
     assert axes.lines[0].get_xydata().tolist() == [[0.0, 0.0], [0.5, 0.1], [2.0, 0.2]]
 
 
-def test_plot_of_a_series_of_zero_alone_is_drawn_or_refused_clearly():
+def test_plot_of_a_series_of_zero_alone_is_drawn():
     axes = DoseSeries("ins", "nM", {0.0: course()}).plot("x")
     assert axes.get_xlabel() == "ins (nM)"
