@@ -125,3 +125,26 @@ def test_sbml_carries_title_creators_licence_dates_and_taxon(name):
     assert history.getCreatedDate().getDateAsString().startswith(entry.created.isoformat())
     assert metadata.licence in model.getNotesString()
     assert f"https://identifiers.org/{entry.taxon}" in MODELS[name].sbml
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_estimated_parameters_of_the_model_are_copies_of_the_source_and_the_evidence(name):
+    model = MODELS[name]
+    copies = {i: p for i, p in model.estimated.items() if i in model.elements}
+    fitted = {i for i, p in model.parameters.items() if p.evidence == "fitted"}
+    assert set(copies) == fitted
+    for i, p in copies.items():
+        assert (p.value, p.lower, p.upper) == (
+            model.elements[i].value,
+            model.parameters[i].lower,
+            model.parameters[i].upper,
+        )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nominal_scales_and_offsets_are_those_that_the_committed_values_give(name):
+    from metaflammation import measurements
+
+    model = MODELS[name]
+    for i, value in measurements.scaling(model, model.runs()).items():
+        assert model.estimated[i].value == pytest.approx(value, rel=2e-3, abs=1e-9), i

@@ -87,6 +87,20 @@ def test_findings_include_modelling_practice(tiny_sbml):
     assert any("k_off" in f.message for f in sbml.findings(without_value))
 
 
+@pytest.mark.parametrize(
+    "category",
+    ["GENERAL", "IDENTIFIER", "UNITS", "MATHML", "SBO", "OVERDETERMINED", "MODELING_PRACTICE"],
+)
+def test_every_category_of_checks_is_switched_on(tiny_sbml, monkeypatch, category):
+    import libsbml
+
+    number = next(getattr(libsbml, n) for n in dir(libsbml) if n.startswith(f"LIBSBML_CAT_{category}"))
+    switched = {}
+    monkeypatch.setattr(libsbml.SBMLDocument, "setConsistencyChecks", lambda _, n, on: switched.update({n: on}))
+    sbml.findings(tiny_sbml)
+    assert switched.get(number) is True
+
+
 def test_elements_tell_kind_unit_value_and_what_computes_them(tiny_sbml):
     found = sbml.elements(tiny_sbml)
     summary = {i: (e.kind, e.unit.label, e.constant, e.assigned, e.value) for i, e in found.items()}

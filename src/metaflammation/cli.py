@@ -256,6 +256,33 @@ def fit(
     )
 
 
+@app.command("fit-report")
+@click.argument("model")
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write into.")
+@click.option("--leave-one-out", is_flag=True, help="Refit without each data set in turn (minutes).")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+def fit_report(model: str, results: tuple[Path, ...], output: Path, leave_one_out: bool, force: bool) -> None:
+    """Write pictures and tables of the fit of MODEL, from RESULTS that 'fit -o' wrote."""
+    from metaflammation import measurements
+    from metaflammation.fit import from_json, refine
+    from metaflammation.model import load
+    from metaflammation.report import fit_page
+
+    loaded = load(model)
+    found = [from_json(path, loaded) for path in results]
+    names = list(dict.fromkeys(measurements.read(loaded).query("use == 'fit'")["datasetId"])) if leave_one_out else []
+    with _progress() as bar:
+        task = bar.add_task("leave one out", total=len(names))
+        left_out = {}
+        for name in names:
+            bar.update(task, description=f"without {name}")
+            left_out[name] = refine(loaded, (name,))
+            bar.update(task, advance=1)
+    for path in fit_page.write(loaded, found, left_out, output, overwrite=force):
+        click.echo(f"wrote {path}")
+
+
 @app.command()
 @click.argument("model")
 @click.option("--to", "form", required=True, help="sbml, sbml-l3v1 or copasi.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +20,7 @@ from metaflammation.tables import Solver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from metaflammation.engines import Engine
     from metaflammation.model import Model
@@ -330,6 +332,24 @@ def as_json(fit: Fit) -> dict[str, Any]:
         "parameters": table.reset_index().to_dict("records"),
         "scales_and_offsets": fit.nuisances,
     }
+
+
+def from_json(path: Path, model: Model) -> dict[str, Any]:
+    """Return what ``metaflammation fit -o`` wrote.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or is no such result of this model.
+    """
+    try:
+        result: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if result["model"] != model.id:
+            raise DataError(f"{path}: is a fit of {result['model']}, not of {model.id}")
+        result["parameters"], result["starts"], result["objective"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: cannot be read as the result of a fit ({error})") from None
+    return result
 
 
 _problem: Problem | None = None

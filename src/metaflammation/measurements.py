@@ -41,6 +41,16 @@ def read(model: Model) -> pd.DataFrame:
     return rows.assign(observableFormula=rows["observableId"].map(formulas))
 
 
+def published(model: Model) -> dict[str, str]:
+    """Return, for each data set, how well a published model fits it, as text."""
+    if model.files is None or not model.files.has_validation("published_fits.tsv"):
+        return {}
+    columns = {"datasetId": str, "model": str, "r2": float, "source": str}
+    text = model.files.validation_text("published_fits.tsv")
+    rows = read_table(text, f"{model.id}/published_fits.tsv", columns)
+    return {row.datasetId: f"{row.r2:.3f} ({row.model})" for row in rows.itertuples()}
+
+
 def nuisances(model: Model) -> list[str]:
     """Return the scales and offsets of the observables, which are estimated along with the simulations."""
     words = {w for formula in read(model)["observableFormula"].unique() for w in WORD.findall(str(formula))}

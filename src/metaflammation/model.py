@@ -172,10 +172,22 @@ class Model:
             self._engines[name] = load_engine(name, self.sbml, self.elements, self.solver)
         return self._engines[name]
 
-    def runs(self, engine: str = "roadrunner", overrides: Mapping[str, float] | None = None) -> Runs:
-        """Return the simulated experiments of this model, computed as they are asked for."""
+    def runs(
+        self,
+        engine: str = "roadrunner",
+        overrides: Mapping[str, float] | None = None,
+        *,
+        base: Mapping[str, float] | None = None,
+        named: Mapping[str, float] | None = None,
+    ) -> Runs:
+        """Return the simulated experiments of this model, computed as they are asked for.
+
+        ``overrides`` hold over what experiments and conditions set; ``base`` stands for the model's own values, and
+        ``named`` for the estimated parameters that conditions name.
+        """
+        conditions = self.conditions_with(named) if named else self.conditions
         return Runs(
-            self.engine(engine), self.elements, self.experiments, self.conditions, overrides, self._measured_times
+            self.engine(engine), self.elements, self.experiments, conditions, overrides, self._measured_times, base
         )
 
     @cached_property

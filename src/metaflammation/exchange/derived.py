@@ -85,4 +85,14 @@ def _event(derived: Any, start: float, changes: Mapping[str, float], model: Mode
             item.setConstant(False)
         assignment = event.createEventAssignment()
         assignment.setVariable(element)
-        assignment.setMath(libsbml.parseL3Formula(repr(value)))
+        assignment.setMath(libsbml.parseL3Formula(f"{value!r} {_unit_of(derived, item)}"))
+
+
+def _unit_of(derived: Any, item: Any) -> str:
+    """Return the id of a unit definition with the unit of an element: a bare number would be a finding of libSBML."""
+    name = f"unit_of_{item.getId()}"
+    if derived.getUnitDefinition(name) is None:
+        definition = item.getDerivedUnitDefinition().clone()
+        definition.setId(name)
+        derived.addUnitDefinition(definition)
+    return name

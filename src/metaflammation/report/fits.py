@@ -10,7 +10,7 @@ from metaflammation import measurements
 from metaflammation.figures import COLOURS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -65,7 +65,7 @@ def residuals(model: Model) -> Figure:
     return figure
 
 
-def waterfall(starts: dict[str, Sequence[float]], best: float) -> Figure:
+def waterfall(starts: Mapping[str, Sequence[float]], best: float) -> Figure:
     """Return a figure of where each start ended, best first, one line for each seed."""
     figure = _figure(6.0, 3.4)
     axes = figure.subplots()
