@@ -131,7 +131,7 @@ def test_engines_agree(label, tiny):
 
 
 @pytest.mark.parametrize("text", [EVENT, RATE_RULES], ids=["event", "rate rule and time"])
-@pytest.mark.parametrize("label", ["plain", "single output time", "equilibration then step"])
+@pytest.mark.parametrize("label", ["plain", "single output time after equilibration", "equilibration then step"])
 def test_engines_agree_on_events_rate_rules_and_time(tmp_path, text, label):
     model = build(tmp_path, text)
     first, second = (engine(n, model).run(PLANS[label]) for n in ENGINES)

@@ -65,8 +65,8 @@ def test_unknown_observable_is_named_with_the_nearest():
 
 
 def test_select_keeps_the_order_asked_for():
-    assert list(course().select(["f", "x"]).columns) == ["f", "x"]
-    assert list(course().select().columns) == ["x", "y", "f"]
+    assert list(course().select(["f", "x"]).data.columns) == ["f", "x"]
+    assert list(course().select().data.columns) == ["x", "y", "f"]
 
 
 def test_saved_course_is_loaded_to_the_last_bit(tmp_path):
@@ -125,6 +125,13 @@ def test_file_that_is_no_saved_course_is_refused(tmp_path, content):
         TimeCourse.load(path)
 
 
+def test_foreign_table_is_told_from_a_damaged_course(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("time,x\n0,1\n")
+    with pytest.raises(DataError, match=r"a\.csv: is no saved time course"):
+        TimeCourse.load(path)
+
+
 @pytest.mark.parametrize("name", ["missing.csv", "."])
 def test_missing_file_and_folder_are_refused(tmp_path, name):
     with pytest.raises(DataError, match="cannot be read as a time course"):
@@ -153,8 +160,11 @@ def test_plot_of_one_variable_has_its_name_as_title():
     assert axes.get_legend() is None
 
 
-def test_plot_of_all_leaves_out_what_does_not_move():
-    assert [line.get_label() for line in course().plot().lines] == ["substance x", "substance y"]
+def test_plot_of_all_shows_the_commonest_unit_and_leaves_out_what_does_not_move():
+    still = course()
+    still.data["still"] = 1.0
+    run = TimeCourse(still.data, {**UNITS, "still": "nM"}, {**NAMES, "still": "constant"})
+    assert [line.get_label() for line in run.plot().lines] == ["substance x", "substance y"]
 
 
 def test_plot_of_mixed_units_is_refused_with_the_units():
@@ -197,6 +207,11 @@ def test_response_over_dose(series, at, expected):
 def test_responses_of_all_observables(series):
     assert list(series.responses().columns) == ["x", "y", "f"]
     assert list(series.responses(["f"]).columns) == ["f"]
+
+
+def test_series_of_selected_observables_keeps_its_doses(series):
+    chosen = series.select(["f"])
+    assert (list(chosen.data.columns), list(chosen.runs)) == (["f"], [0.0, 0.5, 2.0])
 
 
 def test_plot_of_a_series_labels_dose_and_response(series):

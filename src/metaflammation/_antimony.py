@@ -1,7 +1,8 @@
 """Translate one Antimony file with libAntimony, in a process of its own because the library can crash.
 
-``python -m metaflammation._antimony FILE`` prints JSON: ``sbml`` and ``comp`` (empty for a model without submodels), or
-``error``. The model is the one that bears the file's name; in a file without such a model, its main model.
+``python -m metaflammation._antimony FILE [FOLDER]`` prints JSON: ``sbml`` and ``comp`` (empty for a model without
+submodels), or ``error``. The model is the one that bears the file's name; in a file without such a model, its main model.
+Imports are looked for beside the file, and in the folder.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import sys
 from pathlib import Path
 
 
-def translate(path: str) -> dict[str, str]:
+def translate(path: str, *folders: str) -> dict[str, str]:
     """Return the flat and the hierarchical SBML of the model in an Antimony file, or the error."""
     import antimony
 
+    for folder in folders:
+        antimony.addDirectory(folder)
     if antimony.loadAntimonyFile(path) < 0:
         return {"error": antimony.getLastError()}
     names = [antimony.getNthModuleName(n) for n in range(antimony.getNumModules())]
@@ -24,4 +27,4 @@ def translate(path: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    json.dump(translate(sys.argv[1]), sys.stdout)
+    json.dump(translate(*sys.argv[1:]), sys.stdout)

@@ -8,14 +8,13 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metaflammation import library, sbml
 from metaflammation.errors import CompileError, ModelError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from metaflammation.tables import Metadata
 
 TIME_LIMIT = 60.0
@@ -43,8 +42,17 @@ class Compiled:
     comp: str = ""
 
 
-def compile_file(path: Path, time_limit: float = TIME_LIMIT) -> Compiled:
+def compile_file(path: Path, time_limit: float = TIME_LIMIT, *, imports: Path | None = None) -> Compiled:
     """Translate an Antimony file, with the names and units that all models share, but no metadata.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its imports are relative to it.
+    time_limit : float
+        Seconds that Antimony may take.
+    imports : Path, optional
+        Another folder in which imports are looked for.
 
     Raises
     ------
@@ -54,7 +62,7 @@ def compile_file(path: Path, time_limit: float = TIME_LIMIT) -> Compiled:
         If the file cannot be read.
     """
     sbml.read_text(path)
-    raw = _translate(path, time_limit)
+    raw = _translate(path, time_limit, imports)
     try:
         return Compiled(_finish(raw["sbml"]), _finish(raw["comp"]) if raw["comp"] else "")
     except (ModelError, CompileError) as error:
@@ -81,16 +89,15 @@ def compile_model(model: str) -> Compiled:
 
 def compile_text(text: str, folder: Path) -> str:
     """Translate an Antimony text, as if it stood in ``folder``, to flat SBML without metadata."""
-    from pathlib import Path as _Path
-
     with tempfile.TemporaryDirectory() as temporary:
-        path = _Path(temporary) / "model.ant"
-        path.write_text(re.sub(r'(?m)^(\s*import\s+")(?!/)', rf"\1{folder}/", text), "utf-8")
-        return compile_file(path).sbml
+        path = Path(temporary) / "model.ant"
+        path.write_text(text, "utf-8")
+        return compile_file(path, imports=folder).sbml
 
 
-def _translate(path: Path, time_limit: float) -> dict[str, str]:
-    command = [sys.executable, "-m", "metaflammation._antimony", str(path.resolve())]
+def _translate(path: Path, time_limit: float, imports: Path | None) -> dict[str, str]:
+    folders = [str(imports.resolve())] if imports else []
+    command = [sys.executable, "-m", "metaflammation._antimony", str(path.resolve()), *folders]
     # Antimony looks for imports in the working directory before the folder of the file: an empty one holds no surprise.
     with tempfile.TemporaryDirectory() as empty:
         try:

@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CHECK_CATEGORIES = 8
+CHECK_CATEGORIES = (
+    "GENERAL_CONSISTENCY",
+    "IDENTIFIER_CONSISTENCY",
+    "UNITS_CONSISTENCY",
+    "MATHML_CONSISTENCY",
+    "SBO_CONSISTENCY",
+    "OVERDETERMINED_MODEL",
+    "MODELING_PRACTICE",
+    "INTERNAL_CONSISTENCY",
+)
 """libSBML's categories of consistency checks: all of them are switched on."""
 
 
@@ -130,9 +139,11 @@ def document(text: str, where: str) -> Any:
 
 def findings(text: str, where: str = "SBML") -> list[Finding]:
     """Return every remark of libSBML, of any severity, with all categories of checks on."""
+    import libsbml
+
     parsed = document(text, where)
-    for category in range(CHECK_CATEGORIES):
-        parsed.setConsistencyChecks(category, True)
+    for category in CHECK_CATEGORIES:
+        parsed.setConsistencyChecks(getattr(libsbml, f"LIBSBML_CAT_{category}"), True)
     parsed.checkConsistency()
     return [_finding(parsed.getError(n)) for n in range(parsed.getNumErrors())]
 
