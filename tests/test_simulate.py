@@ -457,6 +457,7 @@ def test_roadrunner_without_an_experiment_stands_at_the_initial_state(tiny):
 def test_roadrunner_that_is_handed_over_is_not_ours(tiny):
     before = tiny.simulate(duration=5).data
     rr = tiny.roadrunner()
+    assert rr is not tiny.engine().rr
     rr["k_on"] = 9.0
     rr.simulate(0, 100, 3)
     assert tiny.simulate(duration=5).data.equals(before)

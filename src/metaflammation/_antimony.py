@@ -1,7 +1,7 @@
 """Translate one Antimony file with libAntimony, in a process of its own because the library can crash.
 
 ``python -m metaflammation._antimony FILE [FOLDER]`` prints JSON: ``sbml`` and ``comp`` (empty for a model without
-submodels), or ``error``. The model is the one that bears the file's name; in a file without such a model, its main model.
+submodels), or ``error``. The model is the one that bears the file's name, or else the main model of the file.
 Imports are looked for beside the file, and in the folder.
 """
 
