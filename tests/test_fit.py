@@ -8,6 +8,7 @@ import pytest
 import metaflammation as mf
 from metaflammation import fit, library, measurements
 from metaflammation.errors import DataError
+from metaflammation.problem import FAILED, Problem, search, uncertainty
 
 WITH_DATA = [n for n in library.catalogue() if not measurements.read(mf.load(n)).empty]
 FREEDOM = {"insulin_cascade": (24, 17, 3)}
@@ -15,12 +16,12 @@ FREEDOM = {"insulin_cascade": (24, 17, 3)}
 
 @pytest.fixture(scope="module")
 def problem():
-    return fit.Problem(mf.load("insulin_cascade"))
+    return Problem(mf.load("insulin_cascade"))
 
 
 @pytest.mark.parametrize("name", WITH_DATA)
 def test_freedom_stays_within_what_was_declared(name):
-    problem = fit.Problem(mf.load(name))
+    problem = Problem(mf.load(name))
     kinetic, scales, offsets = FREEDOM[name]
     assert len(problem.free) <= kinetic
     assert sum(n.startswith("scale_") for n in problem.nuisances) <= scales
@@ -48,7 +49,7 @@ def test_priors_count_in_the_objective_alone(problem):
 def test_reduced_fit_from_a_seeded_start_arrives_at_the_committed_values(problem):
     moved = problem.start + np.random.default_rng(1).normal(0, 0.1, len(problem.free))
     before = float((problem.residuals(moved) ** 2).sum())
-    x, after = fit.search(problem, moved)
+    x, after = search(problem, moved)
     here = float((problem.residuals(problem.start) ** 2).sum())
     assert before > here + 10
     assert after == pytest.approx(here, abs=0.1)
@@ -58,7 +59,7 @@ def test_reduced_fit_from_a_seeded_start_arrives_at_the_committed_values(problem
 
 
 def test_uncertainty_grows_without_the_priors_and_names_what_is_open(problem):
-    table = fit.uncertainty(problem, problem.start)
+    table = uncertainty(problem, problem.start)
     assert list(table.index) == problem.names
     assert (table["sd"] > 0).all()
     assert (table["sd_data"] >= table["sd"] - 1e-9).all()
@@ -67,7 +68,7 @@ def test_uncertainty_grows_without_the_priors_and_names_what_is_open(problem):
 
 
 def test_a_data_set_that_is_left_out_does_not_count(problem):
-    without = fit.Problem(problem.model, ("S93_PI3K",))
+    without = Problem(problem.model, ("S93_PI3K",))
     assert len(problem.rows) - len(without.rows) == 11
     assert "scale_S93_PI3K" not in without.nuisances
 
@@ -80,14 +81,14 @@ def test_parameters_that_cannot_be_simulated_count_as_bad_not_as_an_error(proble
 
     monkeypatch.setattr(problem.engine, "run", refuse)
     found = problem.residuals(problem.start)
-    assert (found == fit.FAILED).all()
+    assert (found == FAILED).all()
 
 
 def test_model_without_measurements_cannot_be_fitted(tmp_path):
     path = tmp_path / "x.ant"
     path.write_text("model x()\n  A = 1\nend\n", "utf-8")
     with pytest.raises(DataError, match="has no measurements to fit"):
-        fit.Problem(mf.load(path))
+        Problem(mf.load(path))
 
 
 def committed(name):
@@ -101,7 +102,7 @@ def committed(name):
 def test_committed_result_of_each_seed_arrived_at_the_committed_values(path):
     model = mf.load(path.parent.name)
     result = fit.from_json(path, model)
-    here = float((fit.Problem(model).residuals(np.log10([p.value for p in fit.Problem(model).free])) ** 2).sum())
+    here = float((Problem(model).residuals(np.log10([p.value for p in Problem(model).free])) ** 2).sum())
     assert result["objective"] == pytest.approx(here, abs=0.1)
     assert result["starts_within_one_percent"] >= 2
     for row in result["parameters"]:
