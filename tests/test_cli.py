@@ -177,6 +177,7 @@ def test_build_writes_the_sbml_beside_the_source(run, folder, monkeypatch):
         committed = source.with_suffix(".xml").read_text("utf-8")
     monkeypatch.setattr(library, "_model_path", lambda *_: _Here(folder / "model.ant"))
     assert build.stale(MODEL) == [folder / "model.xml"]
+    (folder / "model.xml").write_text("old")
     code, out, _ = run("build", MODEL)
     assert (code, out) == (0, f"{MODEL}: wrote {folder / 'model.xml'}\n")
     assert (folder / "model.xml").read_text("utf-8") == committed
