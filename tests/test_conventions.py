@@ -12,7 +12,7 @@ from metaflammation import composition, engines, sbml, unit_checks
 from metaflammation.compile import compile_file
 from metaflammation.engines import Phase, Plan
 from metaflammation.errors import CompileError
-from metaflammation.tables import Solver
+from metaflammation.records import Solver
 
 FOLDER = Path(__file__).parent / "conventions"
 COMPOSED = ("joined", "whole")

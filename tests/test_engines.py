@@ -10,7 +10,7 @@ from metaflammation import engines
 from metaflammation.compile import compile_file
 from metaflammation.engines import ENGINES, Phase, Plan
 from metaflammation.errors import MetaflammationError, SimulationError
-from metaflammation.tables import Solver
+from metaflammation.records import Solver
 
 START = Phase(0.0)
 TIMES = (0.0, 1.0, 5.0, 20.0)

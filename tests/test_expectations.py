@@ -9,7 +9,7 @@ from metaflammation import library
 from metaflammation.check import control_outcomes
 from metaflammation.errors import DataError
 from metaflammation.expectations import FAILS, HOLDS, KNOWN, UNEXPECTED, judge, margin_of, readings
-from metaflammation.tables import Expectation
+from metaflammation.records import Expectation
 
 MODELS = {name: mf.load(name) for name in library.catalogue()}
 ALL = [pytest.param(m, e, id=f"{m.id}-{e.id}") for m in MODELS.values() for e in m.expectations.values()]

@@ -11,7 +11,7 @@ LAYERS = [
     "cli", "model", "check", "report.fit_page", "report.fits", "report.tables", "report", "build", "exchange",
     "exchange.copasi", "exchange.derived", "fit", "problem", "measurements", "expectations", "statistics", "runs",
     "simulate", "timecourse", "figures", "engines", "engines.copasi", "engines.roadrunner", "lint", "unit_checks",
-    "composition", "compile", "sbml", "library", "tables", "units", "files", "doctor", "errors", "_antimony",
+    "composition", "compile", "sbml", "library", "tables", "records", "units", "files", "doctor", "errors", "_antimony",
 ]  # fmt: skip
 ROOT = Path(metaflammation.__file__).parent
 MODULES = {

@@ -7,7 +7,7 @@ from conftest import RELATIVE
 from metaflammation import library
 from metaflammation.compile import compile_file
 from metaflammation.lint import RULES, Subject, lint, source_value
-from metaflammation.tables import ParameterEvidence
+from metaflammation.records import ParameterEvidence
 from metaflammation.units import Unit
 
 EVIDENCE = {"place": "Table 1", "lower": 0.001, "upper": 100.0}

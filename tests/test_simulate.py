@@ -7,8 +7,8 @@ import metaflammation as mf
 from conftest import TINY, exact_b
 from metaflammation.compile import compile_file
 from metaflammation.errors import DataError, MetaflammationError, ModelError, SimulationError
+from metaflammation.records import DoseSeries, Equilibration, Experiment, Period
 from metaflammation.simulate import Protocol, merge_conditions
-from metaflammation.tables import DoseSeries, Equilibration, Experiment, Period
 
 STEP = "insulin_step_10nM"
 SERIES = "uptake_dose_response"
@@ -137,7 +137,7 @@ def test_duration_that_is_not_positive_is_refused(tiny, value):
         pytest.param({"duration": float("inf")}, DataError, "duration: inf is not a finite", id="endless"),
         pytest.param({"equilibrate": -1}, SimulationError, "equilibrate: -1 is negative", id="negative equilibration"),
         pytest.param({"equilibrate": "1 nM"}, DataError, "equilibrate: .* wrong dimension", id="equilibration in nM"),
-        pytest.param({"points": 1}, SimulationError, "points: 1 is too few", id="one point"),
+        pytest.param({"points": 1}, SimulationError, "points: 1 is not a number of points", id="one point"),
         pytest.param({"engine": "copsi"}, SimulationError, "did you mean copasi", id="engine"),
     ],
 )

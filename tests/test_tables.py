@@ -4,9 +4,9 @@ import pydantic
 import pytest
 import yaml
 
-from metaflammation import tables
+from metaflammation import records, tables
 from metaflammation.errors import DataError
-from metaflammation.tables import DoseSeries, Experiment, arm_id
+from metaflammation.records import DoseSeries, Experiment, arm_id
 
 EXPERIMENT = {"id": "step", "title": "a step", "duration": "1 h"}
 EXPECTATION = {
@@ -178,7 +178,7 @@ def test_arms_are_one_or_one_for_each_dose():
 def test_expectation_is_read_with_its_kind_of_value():
     value = {"statistic": "ratio", "of": EXPECTATION["value"], "to": EXPECTATION["value"] | {"at": "1 h"}}
     found = expectations(EXPECTATION | {"value": value})["high"]
-    assert isinstance(found.value, tables.Comparison)
+    assert isinstance(found.value, records.Comparison)
     assert found.value.to.at == pytest.approx(60.0, rel=1e-15)
     assert found.fails_when[0].conditions == ("cut",)
 

@@ -10,9 +10,9 @@ import numpy as np
 from metaflammation import expectations, measurements
 from metaflammation.engines import load as load_engine
 from metaflammation.expectations import Outcome, evaluate, judge
+from metaflammation.records import Solver
 from metaflammation.runs import Runs
 from metaflammation.simulate import merge_conditions
-from metaflammation.tables import Solver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from metaflammation.model import Model
-    from metaflammation.tables import Control, Expectation
+    from metaflammation.records import Control, Expectation
 
     Progress = Callable[[str], None]
 

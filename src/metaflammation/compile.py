@@ -15,7 +15,7 @@ from metaflammation import library, sbml
 from metaflammation.errors import CompileError, ModelError
 
 if TYPE_CHECKING:
-    from metaflammation.tables import Metadata
+    from metaflammation.records import Metadata
 
 TIME_LIMIT = 60.0
 """Seconds that Antimony may take for one model."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from metaflammation import statistics
 from metaflammation.errors import DataError
-from metaflammation.tables import (
+from metaflammation.records import (
     Comparison,
     Conservation,
     Expectation,
@@ -19,8 +19,8 @@ from metaflammation.tables import (
 )
 
 if TYPE_CHECKING:
+    from metaflammation.records import Value
     from metaflammation.runs import Runs
-    from metaflammation.tables import Value
 
 LOGARITHMIC = {"ratio", "fold", "ec50", "dose_for"}
 """Statistics whose margin is taken on a logarithmic scale."""

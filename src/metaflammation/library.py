@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metaflammation import tables
+from metaflammation import records, tables
 from metaflammation.errors import DataError, ModelError, unknown
 
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ class ModelFiles:
         """Return the committed SBML."""
         return self._text(MODELS, f"{self.id}.xml", "run 'metaflammation build'")
 
-    def parameters(self) -> dict[str, tables.ParameterEvidence]:
+    def parameters(self) -> dict[str, records.ParameterEvidence]:
         """Return the evidence of each parameter."""
         return tables.read_parameters(self._text(MODELS, "parameters.tsv"), f"{self.id}/parameters.tsv")
 
-    def experiments(self) -> dict[str, tables.Experiment]:
+    def experiments(self) -> dict[str, records.Experiment]:
         """Return the named experiments."""
         return tables.read_experiments(self._text(VALIDATION, "experiments.yaml"), f"{self.id}/experiments.yaml")
 
@@ -53,14 +53,14 @@ class ModelFiles:
         """Return the named conditions; a value may be the id of an estimated parameter."""
         return tables.read_conditions(self._text(VALIDATION, "conditions.tsv"), f"{self.id}/conditions.tsv")
 
-    def estimated(self) -> dict[str, tables.EstimatedParameter]:
+    def estimated(self) -> dict[str, records.EstimatedParameter]:
         """Return the estimated parameters; empty for a model without measurements."""
         if not self.has_validation("petab_parameters.tsv"):
             return {}
         text = self.validation_text("petab_parameters.tsv")
         return tables.read_estimated(text, f"{self.id}/petab_parameters.tsv")
 
-    def expectations(self) -> dict[str, tables.Expectation]:
+    def expectations(self) -> dict[str, records.Expectation]:
         """Return the expectations."""
         return tables.read_expectations(self._text(VALIDATION, "expectations.yaml"), f"{self.id}/expectations.yaml")
 
@@ -73,7 +73,7 @@ class ModelFiles:
         return self._text(VALIDATION, name)
 
     @property
-    def metadata(self) -> tables.ModelMetadata:
+    def metadata(self) -> records.ModelMetadata:
         """Return the model's entry in the metadata file."""
         try:
             return metadata().models[self.id]
@@ -88,7 +88,7 @@ class ModelFiles:
 
 
 @cache
-def metadata() -> tables.Metadata:
+def metadata() -> records.Metadata:
     """Return the metadata of the collection."""
     return tables.read_metadata((files(MODELS) / "metadata.toml").read_text("utf-8"), "metadata.toml")
 

@@ -13,7 +13,7 @@ from metaflammation.errors import MetaflammationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from metaflammation.tables import ParameterEvidence
+    from metaflammation.records import ParameterEvidence
 
 LN2 = 0.6931471805599453
 SOURCE_TOLERANCE = 0.02

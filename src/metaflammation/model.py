@@ -10,9 +10,9 @@ from metaflammation import library, sbml, simulate
 from metaflammation.engines import Engine, Phase
 from metaflammation.engines import load as load_engine
 from metaflammation.errors import DataError, ModelError, SimulationError, missing, unknown
+from metaflammation.records import Solver
 from metaflammation.runs import Runs
 from metaflammation.simulate import Protocol
-from metaflammation.tables import Solver
 from metaflammation.timecourse import DoseSeries, TimeCourse
 from metaflammation.units import QuantityLike, minutes
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from metaflammation.tables import (
+    from metaflammation.records import (
         EstimatedParameter,
         Expectation,
         Experiment,
@@ -309,6 +309,8 @@ class Model:
             How long each dose acts [min].
         """
         doses = self._doses(target, over)
+        if len(set(doses)) < len(doses):
+            raise DataError(f"{target}: a dose is given twice")
         held = simulate.settable(self.elements, overrides)
         protocols = {d: self._ad_hoc(duration, {target: d}, equilibrate, points) for d in doses}
         runs = {d: self._run(p, held, engine, {"dose": d, "target": target}) for d, p in protocols.items()}
@@ -321,7 +323,7 @@ class Model:
         experiment: str | None = None,
         *,
         statistic: str = "final",
-        observables: Sequence[str] | None = None,
+        observables: str | Sequence[str] | None = None,
         **simulation: Any,
     ) -> pd.DataFrame:
         """Return a statistic of each observable while one element takes several values throughout.
@@ -355,7 +357,7 @@ class Model:
             if not isinstance(course, TimeCourse):
                 raise SimulationError(f"experiment {experiment} is a series of doses; choose one with dose=")
             time = course.data.index.to_numpy()
-            columns = course.data.columns if observables is None else list(observables)
+            columns = [observables] if isinstance(observables, str) else list(observables or course.data.columns)
             rows[value] = {c: OF_A_COURSE[statistic](time, course[c].to_numpy()) for c in columns}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis(parameter)
 
@@ -480,10 +482,10 @@ class Model:
             before = minutes(equilibrate, "equilibrate")
         if before < 0:
             raise SimulationError(f"equilibrate: {equilibrate} is negative")
-        if points < 2:  # noqa: PLR2004
-            raise SimulationError(f"points: {points} is too few; at least 2 are needed")
+        if not isinstance(points, int) or points < 2:  # noqa: PLR2004
+            raise SimulationError(f"points: {points!r} is not a number of points; at least 2 are needed")
         numbers = simulate.settable(self.elements, changes)
-        return Protocol(before, {}, (Phase(0.0, numbers),), length, int(points))
+        return Protocol(before, {}, (Phase(0.0, numbers),), length, points)
 
     def _run(
         self, protocol: Protocol, overrides: Mapping[str, float], engine: str, origin: Mapping[str, Any]

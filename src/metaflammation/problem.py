@@ -12,13 +12,13 @@ import pandas as pd
 from metaflammation import measurements
 from metaflammation.engines import load as load_engine
 from metaflammation.errors import DataError, SimulationError
+from metaflammation.records import Solver
 from metaflammation.simulate import Protocol
-from metaflammation.tables import Solver
 
 if TYPE_CHECKING:
     from metaflammation.engines import Engine
     from metaflammation.model import Model
-    from metaflammation.tables import EstimatedParameter
+    from metaflammation.records import EstimatedParameter
 
 SOLVER = Solver(relative_tolerance=1e-7, absolute_tolerance=1e-12)
 """Tolerances during the search; the result is evaluated with those of the model."""

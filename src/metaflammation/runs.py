@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from metaflammation.engines import Engine
+    from metaflammation.records import Experiment, Reading, SteadyStateSpread
     from metaflammation.sbml import Element
-    from metaflammation.tables import Experiment, Reading, SteadyStateSpread
     from metaflammation.timecourse import TimeCourse
 
 

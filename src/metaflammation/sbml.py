@@ -144,8 +144,9 @@ def findings(text: str, where: str = "SBML") -> list[Finding]:
     parsed = document(text, where)
     for category in CHECK_CATEGORIES:
         parsed.setConsistencyChecks(getattr(libsbml, f"LIBSBML_CAT_{category}"), True)
+    parsed.checkInternalConsistency()
     parsed.checkConsistency()
-    return [_finding(parsed.getError(n)) for n in range(parsed.getNumErrors())]
+    return list(dict.fromkeys(_finding(parsed.getError(n)) for n in range(parsed.getNumErrors())))
 
 
 def sound(text: str, where: str = "SBML") -> None:

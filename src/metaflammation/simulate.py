@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from metaflammation.engines import Engine
+    from metaflammation.records import Experiment
     from metaflammation.sbml import Element
-    from metaflammation.tables import Experiment
 
 LONGEST_EQUILIBRATION = 1e7
 """Minutes (19 years) after which a model that still moves counts as having no steady state."""

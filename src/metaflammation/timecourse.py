@@ -52,7 +52,10 @@ class TimeCourse:
         """Return the run with some of its variables; with all of them if none is named."""
         for observable in observables:
             self._check(observable)
-        return replace(self, data=self.data[list(observables)]) if observables else self
+        if not observables:
+            return self
+        units, names = ({o: known[o] for o in observables} for known in (self.units, self.names))
+        return replace(self, data=self.data[list(observables)], units=units, names=names)
 
     def at(self, time: QuantityLike) -> pd.Series[float]:
         """Return all variables at a time, interpolated linearly between output points.

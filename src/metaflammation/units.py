@@ -158,7 +158,7 @@ def _converted(quantity: pint.Quantity[Any], unit: Unit, what: str) -> float:
         contexts = [c for c in ureg._contexts if what == c or what.startswith(f"{c}_")]  # noqa: SLF001 - pint lists them nowhere else
         base = ureg.Quantity(quantity.magnitude, str(quantity.units)).to(unit.dimension, *contexts)
     except (pint.DimensionalityError, pint.UndefinedUnitError):
-        wanted = f"a quantity in {unit.label}" if unit.label else "a pure number"
+        wanted = "a pure number" if unit.dimension == NUMBER.dimension else f"a quantity in {unit.label}"
         raise DataError(f"{what}: {quantity:~C} has the wrong dimension; {wanted} is needed") from None
     if getattr(base.magnitude, "ndim", 0):
         raise DataError(f"{what}: {quantity:~C} is not a quantity but several; give one number")

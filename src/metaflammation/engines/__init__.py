@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from metaflammation.records import Solver
     from metaflammation.sbml import Element
-    from metaflammation.tables import Solver
 
 ENGINES = ("roadrunner", "copasi")
 

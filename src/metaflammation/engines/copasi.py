@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from metaflammation.engines import Plan
+    from metaflammation.records import Solver
     from metaflammation.sbml import Element
-    from metaflammation.tables import Solver
 
 
 class CopasiEngine:

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from metaflammation.engines import Plan
+    from metaflammation.records import Solver
     from metaflammation.sbml import Element
-    from metaflammation.tables import Solver
+
+MAXIMUM_STEPS = 500_000
+"""Steps that the solver may take between two output points."""
 
 REMEMBERED = 256
 """Equilibrated states that are kept: doses of a series share theirs."""
@@ -115,4 +118,6 @@ def load(sbml: str, solver: Solver) -> Any:
         raise SimulationError(f"libRoadRunner cannot load the model: {' '.join(str(error).split())}") from None
     rr.integrator.relative_tolerance = solver.relative_tolerance
     rr.integrator.absolute_tolerance = solver.absolute_tolerance
+    # The default of 20 000 steps a call stops long equilibrations of oscillating models.
+    rr.integrator.maximum_num_steps = MAXIMUM_STEPS
     return rr

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
     from metaflammation.model import Model
-    from metaflammation.tables import Experiment
+    from metaflammation.records import Experiment
 
 
 def document(model: Model, experiment: str | None = None) -> str:

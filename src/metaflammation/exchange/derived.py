@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from metaflammation.engines import Plan
     from metaflammation.model import Model
-    from metaflammation.tables import Experiment
+    from metaflammation.records import Experiment
 
 
 def document(model: Model, experiment: Experiment) -> str:

@@ -1,0 +1,310 @@
+"""Records of the curated tables: the column and key names stand here and nowhere else."""
+
+from __future__ import annotations
+
+from datetime import date  # noqa: TC003 - pydantic reads it at run time
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from metaflammation.units import minutes
+
+LN10 = 2.302585092994046
+
+
+class Record(BaseModel):
+    """A frozen row or entry; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _time(value: Any) -> float:
+    return minutes(value, "time")
+
+
+Minutes = Annotated[float, BeforeValidator(_time)]
+PositiveMinutes = Annotated[float, BeforeValidator(_time), Field(gt=0)]
+
+
+# --- models/metadata.toml -------------------------------------------------------------------------------------------
+
+
+class Solver(Record):
+    """Tolerances with which a model is integrated, in every engine."""
+
+    relative_tolerance: float = 1e-9
+    absolute_tolerance: float = 1e-12
+
+
+class ModelMetadata(Record):
+    """What the SBML cannot say about itself, and what is written into it."""
+
+    title: str
+    tier: int | None = None
+    description: str
+    taxon: str
+    created: date
+    modified: date
+    version: str
+    citations: tuple[str, ...] = ()
+    solver: Solver = Solver()
+
+
+class Metadata(Record):
+    """The one metadata file of the collection."""
+
+    collection: str
+    creators: tuple[str, ...]
+    organisation: str
+    licence: str
+    licence_url: str
+    url: str | None = None
+    models: dict[str, ModelMetadata]
+
+
+# --- models/<model>/parameters.tsv ----------------------------------------------------------------------------------
+
+
+class ParameterEvidence(Record):
+    """Where the value of one parameter comes from; the value itself stands in the Antimony source."""
+
+    id: str
+    evidence: Literal["measured", "fitted", "assumed"]
+    source: str | None = None
+    place: str | None = None
+    source_value: float | None = None
+    source_unit: str | None = None
+    lower: float
+    upper: float
+    reason: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.evidence == "assumed" and not self.reason:
+            raise ValueError("an assumed parameter needs a reason")
+        if self.evidence != "assumed" and not (self.source and self.place):
+            raise ValueError(f"a {self.evidence} parameter needs a source and a place")
+        if (self.source_value is None) != (self.source_unit is None):
+            raise ValueError("source_value and source_unit go together")
+        if not self.lower < self.upper:
+            raise ValueError("lower must be below upper")
+        return self
+
+
+# --- validation/<model>/petab_parameters.tsv --------------------------------------------------------------------------
+
+
+class EstimatedParameter(Record):
+    """A row of the PEtab v2 parameter table: a parameter of the model, of a condition, or of an observable.
+
+    For a parameter of the model, bounds and nominal value are copies of what ``parameters.tsv`` and the source say.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    id: str = Field(alias="parameterId")
+    lower: float = Field(alias="lowerBound")
+    upper: float = Field(alias="upperBound")
+    value: float = Field(alias="nominalValue")
+    estimate: bool
+    prior: Literal["log-normal"] | None = Field(default=None, alias="priorDistribution")
+    prior_parameters: str | None = Field(default=None, alias="priorParameters")
+
+    @property
+    def log10_prior(self) -> tuple[float, float] | None:
+        """Return mean and standard deviation of the prior in decades; None without a prior."""
+        if self.prior is None or self.prior_parameters is None:
+            return None
+        mean, deviation = (float(p) / LN10 for p in self.prior_parameters.split(";"))
+        return mean, deviation
+
+
+# --- validation/<model>/experiments.yaml ----------------------------------------------------------------------------
+
+
+class Equilibration(Record):
+    """A phase before time zero, under conditions of its own."""
+
+    duration: PositiveMinutes
+    conditions: tuple[str, ...] = ()
+
+
+class Period(Record):
+    """From ``start`` on, the conditions hold until a later period changes the same targets."""
+
+    start: Minutes = 0.0
+    conditions: tuple[str, ...] = ()
+
+
+class DoseSeries(Record):
+    """The experiment is run once for each value of ``target``, set at the start of the first period."""
+
+    target: str
+    unit: str
+    values: tuple[float, ...] = Field(min_length=2)
+
+
+class Experiment(Record):
+    """A protocol: equilibration, periods, duration and output grid (``points`` from zero to ``duration``)."""
+
+    id: str
+    title: str
+    equilibration: Equilibration | None = None
+    periods: tuple[Period, ...] = (Period(),)
+    duration: PositiveMinutes
+    points: int = Field(default=121, ge=2)
+    doses: DoseSeries | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        starts = [p.start for p in self.periods]
+        if not starts or starts[0] != 0:
+            raise ValueError("the first period starts at 0")
+        if sorted(set(starts)) != starts or starts[-1] >= self.duration:
+            raise ValueError("periods must start one after the other, before the end of the experiment")
+        return self
+
+    @property
+    def arms(self) -> dict[str, float | None]:
+        """Return the ids of the single runs and the dose of each (None without a dose series)."""
+        if self.doses is None:
+            return {self.id: None}
+        return {arm_id(self.id, dose): dose for dose in self.doses.values}
+
+
+def arm_id(experiment: str, dose: float | None) -> str:
+    """Return the id of one run of a dose series: the experiment's id and the dose, ``.`` written as ``p``."""
+    if dose is None:
+        return experiment
+    return f"{experiment}__{dose:g}".replace(".", "p").replace("-", "m").replace("+", "")
+
+
+# --- validation/<model>/expectations.yaml ---------------------------------------------------------------------------
+
+
+class Reading(Record):
+    """A statistic of one observable in one experiment.
+
+    ``under`` names conditions that hold throughout, over what the experiment itself sets; ``dose`` picks one run of a
+    dose series; ``at`` is a time; ``level`` is the reading that ``dose_for`` looks for.
+    """
+
+    statistic: Literal[
+        "initial", "final", "at", "max", "min", "mean", "auc", "rise", "fold", "fall_from_max",
+        "time_to_max", "half_time", "full_time", "ec50", "max_over_doses", "dose_for",
+    ]  # fmt: skip
+    experiment: str
+    observable: str
+    under: tuple[str, ...] = ()
+    dose: float | None = None
+    at: Minutes | None = None
+    level: Reading | None = None
+
+
+class Comparison(Record):
+    """The ratio or difference of two values."""
+
+    statistic: Literal["ratio", "difference"]
+    of: Value
+    to: Value
+
+
+class Several(Record):
+    """A statistic of a list of values: ``order`` is the smallest gap between one and the next."""
+
+    statistic: Literal["order", "smallest", "largest"]
+    of: tuple[Value, ...] = Field(min_length=2)
+
+
+class Conservation(Record):
+    """The largest relative change of the sum of ``species`` over all experiments."""
+
+    statistic: Literal["drift"]
+    species: tuple[str, ...] = Field(min_length=2)
+
+
+class LowestState(Record):
+    """The lowest value of any species over all experiments."""
+
+    statistic: Literal["lowest_state"]
+
+
+class SteadyStateSpread(Record):
+    """The largest spread of the final states of ``starts`` random starts, at each value of ``target``.
+
+    A start divides each pool at random among its members, and scales the pools that are synthesised.
+    """
+
+    statistic: Literal["steady_state_spread"]
+    target: str
+    values: tuple[float, ...]
+    starts: int = Field(ge=2)
+    seed: int
+    duration: PositiveMinutes
+    pools: tuple[tuple[str, ...], ...]
+    synthesised: tuple[tuple[str, ...], ...] = ()
+
+
+Value = Annotated[
+    Reading | Comparison | Several | Conservation | LowestState | SteadyStateSpread,
+    Field(discriminator="statistic"),
+]
+
+
+class Control(Record):
+    """What makes an expectation fail: conditions that hold throughout, or Antimony lines added to the model."""
+
+    conditions: tuple[str, ...] = ()
+    add: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, raw: Any) -> Any:
+        return {"conditions": [raw]} if isinstance(raw, str) else raw
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if bool(self.conditions) == bool(self.add):
+            raise ValueError("a control is either conditions or lines to add")
+        return self
+
+    def __str__(self) -> str:
+        return " + ".join(self.conditions) or f"added: {' '.join((self.add or '').split())}"
+
+
+class KnownFailure(Record):
+    """Why the model cannot show this with defensible parameters."""
+
+    reason: str
+    evidence: str
+
+
+class Expectation(Record):
+    """A number from simulations, and the interval in which it must lie."""
+
+    id: str
+    kind: Literal["article", "data", "law"]
+    claim: str | None = None
+    citation: str | None = None
+    statement: str
+    value: Value
+    lower: float | None = None
+    upper: float | None = None
+    interval_from: str
+    scale: float | None = Field(default=None, gt=0)
+    fails_when: tuple[Control, ...] = Field(min_length=1)
+    known_failure: KnownFailure | None = None
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.lower is None and self.upper is None:
+            raise ValueError("an expectation needs lower, upper or both")
+        if self.lower is not None and self.upper is not None and not self.lower < self.upper:
+            raise ValueError("lower must be below upper")
+        if (self.lower is None or self.upper is None) and self.scale is None:
+            raise ValueError("a one-sided interval needs a scale: the measured size of the effect")
+        if self.kind == "article" and not self.claim:
+            raise ValueError("an article expectation needs a claim")
+        if self.kind == "data" and not self.citation:
+            raise ValueError("a data expectation needs a citation")
+        return self
