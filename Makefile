@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: check test test-all lint docs clean
+.PHONY: check test test-all lint clean
 
 check: $(STAMP)
 	$(BIN)/metaflammation check

@@ -70,6 +70,11 @@ class Checked:
         """Return whether the engines agree to ``AGREEMENT``."""
         return self.disagreement is None or self.disagreement <= AGREEMENT
 
+    def resting_on_fit(self) -> int:
+        """Return how many expectations that hold restate data to which parameters were fitted."""
+        held = {o.expectation for found in self.outcomes.values() for o in found if o.verdict == expectations.HOLDS}
+        return sum(bool(e.rests_on_fit) for e in held)
+
     def count(self, verdict: str) -> int:
         """Return how many expectations have this verdict in at least one engine."""
         return len({o.expectation.id for found in self.outcomes.values() for o in found if o.verdict == verdict})
@@ -256,10 +261,14 @@ def as_json(checked: Checked) -> dict[str, Any]:
                 "margin": number(o.margin),
                 "verdict": o.verdict,
                 "assumed_share": checked.assumed.get(o.expectation.id),
+                "rests_on_fit": list(o.expectation.rests_on_fit),
                 "known_failure": o.expectation.known_failure.reason if o.expectation.known_failure else None,
             }
             for engine, found in checked.outcomes.items()
             for o in found
         ],
-        "fit": checked.fit.reset_index().to_dict("records"),
+        "fit": [
+            {"data_set": row.Index, "use": row.use, "points": row.n, "chi2": number(row.chi2), "r2": number(row.r2)}
+            for row in checked.fit.itertuples()
+        ],
     }

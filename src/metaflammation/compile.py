@@ -235,17 +235,23 @@ def _describe(text: str, model_id: str, metadata: Metadata) -> str:
     for day, add in ((entry.created, history.setCreatedDate), (entry.modified, history.setModifiedDate)):
         _checked(add(libsbml.Date(f"{day.isoformat()}T00:00:00Z")), "date")
     _checked(model.setModelHistory(history), "history")
-    _add_resource(model, libsbml.BQB_HAS_TAXON, entry.taxon)
+    _add_resource(model, libsbml.BIOLOGICAL_QUALIFIER, libsbml.BQB_HAS_TAXON, [entry.taxon])
+    sources = [f"doi:{library.doi(key)}" for key in entry.citations]
+    _add_resource(model, libsbml.MODEL_QUALIFIER, libsbml.BQM_IS_DERIVED_FROM, sources)
     return str(libsbml.writeSBMLToString(parsed))
 
 
-def _add_resource(model: Any, qualifier: int, curie: str) -> None:
+def _add_resource(model: Any, kind: int, qualifier: int, curies: list[str]) -> None:
     import libsbml
 
-    term = libsbml.CVTerm(libsbml.BIOLOGICAL_QUALIFIER)
-    term.setBiologicalQualifierType(qualifier)
-    term.addResource(f"https://identifiers.org/{curie}")
-    _checked(model.addCVTerm(term), curie)
+    term = libsbml.CVTerm(kind)
+    if kind == libsbml.MODEL_QUALIFIER:
+        term.setModelQualifierType(qualifier)
+    else:
+        term.setBiologicalQualifierType(qualifier)
+    for curie in curies:
+        term.addResource(f"https://identifiers.org/{curie}")
+    _checked(model.addCVTerm(term), ", ".join(curies))
 
 
 def _notes(title: str, description: str, metadata: Metadata) -> str:

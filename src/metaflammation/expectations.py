@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from metaflammation.runs import Runs
 
 LOGARITHMIC = {"ratio", "fold", "ec50", "dose_for"}
-"""Statistics whose margin is taken on a logarithmic scale."""
+"""Statistics whose margin is taken on a logarithmic scale, unless only an upper bound says how small they must be."""
 
 NOISE = 1e-12
 """Below this size, in model units, a number is error of the solver, and a ratio to it means nothing."""
@@ -76,14 +76,14 @@ def margin_of(expectation: Expectation, value: float) -> float:
     """Return how far a value lies inside the interval (negative: outside).
 
     Two-sided: distance to the nearest bound over half the width. One-sided: distance to the bound over the declared
-    scale, the measured size of the effect. Ratios and doses on a logarithmic scale.
+    scale, the measured size of the effect. Ratios and doses with a lower bound on a logarithmic scale.
     """
     if math.isnan(value):
         return -math.inf
     lower, upper, scale = expectation.lower, expectation.upper, expectation.scale
-    if expectation.value.statistic in LOGARITHMIC:
+    if expectation.value.statistic in LOGARITHMIC and lower is not None:
         if value <= 0:
-            return math.inf if expectation.lower is None else -math.inf
+            return -math.inf
         value = math.log10(value)
         lower, upper, scale = (None if x is None else _log(x, expectation.id) for x in (lower, upper, scale))
     if lower is not None and upper is not None:
@@ -108,6 +108,8 @@ def evaluate(value: Value, runs: Runs) -> float:
             return math.nan
         if value.statistic == "order":
             return statistics.smallest_gap(numbers)
+        if value.statistic == "average":
+            return sum(numbers) / len(numbers)
         return min(numbers) if value.statistic == "smallest" else max(numbers)
     if isinstance(value, Conservation):
         return runs.drift(value.species)

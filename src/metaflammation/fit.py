@@ -135,6 +135,13 @@ def refine(model: Model, left_out: tuple[str, ...] = ()) -> Fit:
     return _result(problem, 0, (Start(first, last, x),))
 
 
+def reproduces(fit: Fit, model: Model) -> bool:
+    """Return whether the best objective is that of the committed values, within one percent."""
+    problem = Problem(model)
+    committed = float((problem.residuals(problem.start) ** 2).sum())
+    return abs(fit.objective / committed - 1) < CLOSE - 1
+
+
 def steps(starts: int) -> int:
     """Return how often :func:`multi_start` reports progress."""
     return 2 * starts + max(1, starts // 4)

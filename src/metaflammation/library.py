@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
@@ -97,6 +98,21 @@ def metadata() -> records.Metadata:
 def bibliography() -> str:
     """Return ``references.bib``."""
     return (files(MODELS) / "references.bib").read_text("utf-8")
+
+
+def doi(key: str) -> str | None:
+    """Return the DOI of an entry of the bibliography; None if it has none.
+
+    Raises
+    ------
+    DataError
+        If there is no such entry.
+    """
+    entries = dict(re.findall(r"(?ms)^@\w+\{([^,\s]+),(.*?)^\}", bibliography()))
+    if key not in entries:
+        raise DataError(f"references.bib: {unknown('entry', key, entries)}")
+    found = re.search(r"(?m)^\s*doi\s*=\s*\{([^}]+)\}", entries[key])
+    return found[1] if found else None
 
 
 @cache

@@ -241,7 +241,7 @@ class Model:
         SimulationError, ModelError, DataError
             If a name, quantity or duration is wrong, or the engine fails.
         """
-        held = simulate.settable(self.elements, overrides)
+        held = self._settable(overrides)
         if experiment is None:
             if dose is not None:
                 raise SimulationError("a dose belongs to a named experiment; set the species with changes=")
@@ -280,7 +280,7 @@ class Model:
         SimulationError
             If the model still moves after 19 years.
         """
-        state = simulate.steady_state(self.engine(engine), simulate.settable(self.elements, overrides))
+        state = simulate.steady_state(self.engine(engine), self._settable(overrides))
         frame = state.to_frame().rename_axis("id")
         frame["unit"] = [self.elements[i].unit.label for i in frame.index]
         frame["name"] = [self.elements[i].name or i for i in frame.index]
@@ -311,7 +311,7 @@ class Model:
         doses = self._doses(target, over)
         if len(set(doses)) < len(doses):
             raise DataError(f"{target}: a dose is given twice")
-        held = simulate.settable(self.elements, overrides)
+        held = self._settable(overrides)
         protocols = {d: self._ad_hoc(duration, {target: d}, equilibrate, points) for d in doses}
         runs = {d: self._run(p, held, engine, {"dose": d, "target": target}) for d, p in protocols.items()}
         return DoseSeries(target, self.elements[target].unit.label, runs)
@@ -454,6 +454,13 @@ class Model:
             rr[key[element]] = value
         return rr
 
+    def _settable(self, changes: Mapping[str, QuantityLike] | None) -> dict[str, float]:
+        numbers = simulate.settable(self.elements, changes)
+        for name, number in numbers.items():
+            if number < 0 and name in self.parameters and self.parameters[name].lower >= 0:
+                raise DataError(f"{name}: {number:g} is negative, and this parameter cannot be")
+        return numbers
+
     def _experiment(self, name: str) -> Experiment:
         if name not in self.experiments:
             raise SimulationError(f"{self.id}: {unknown('experiment', name, self.experiments)}")
@@ -484,7 +491,7 @@ class Model:
             raise SimulationError(f"equilibrate: {equilibrate} is negative")
         if not isinstance(points, int) or points < 2:  # noqa: PLR2004
             raise SimulationError(f"points: {points!r} is not a number of points; at least 2 are needed")
-        numbers = simulate.settable(self.elements, changes)
+        numbers = self._settable(changes)
         return Protocol(before, {}, (Phase(0.0, numbers),), length, points)
 
     def _run(

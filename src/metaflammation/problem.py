@@ -11,7 +11,7 @@ import pandas as pd
 
 from metaflammation import measurements
 from metaflammation.engines import load as load_engine
-from metaflammation.errors import DataError, SimulationError
+from metaflammation.errors import DataError, SimulationError, unknown
 from metaflammation.records import Solver
 from metaflammation.simulate import Protocol
 
@@ -47,6 +47,10 @@ class Problem:
 
     def __post_init__(self) -> None:
         rows = measurements.read(self.model)
+        fitted = set(rows.loc[rows["use"] == "fit", "datasetId"])
+        for name in self.left_out:
+            if name not in fitted:
+                raise DataError(f"{self.model.id}: {unknown('fitted data set', name, fitted)}")
         self.rows = rows[(rows["use"] == "fit") & ~rows["datasetId"].isin(self.left_out)].reset_index(drop=True)
         if self.rows.empty:
             raise DataError(f"{self.model.id}: has no measurements to fit")

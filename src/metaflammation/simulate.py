@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 LONGEST_EQUILIBRATION = 1e7
 """Minutes (19 years) after which a model that still moves counts as having no steady state."""
 
+DENSER = 10
+"""How much finer the output grid is in the dense beginning of an experiment."""
+
 STEADY = 1e-7
 """Largest relative change over a doubling of time that counts as steady."""
 
@@ -37,6 +40,7 @@ class Protocol:
     phases: tuple[Phase, ...]
     duration: float
     points: int
+    dense_until: float = 0.0
 
     @classmethod
     def of(
@@ -67,6 +71,7 @@ class Protocol:
             tuple(phases),
             experiment.duration,
             experiment.points,
+            experiment.dense_until,
         )
 
     def plan(
@@ -93,6 +98,8 @@ class Protocol:
         points = {*times, *(p.start for p in self.phases)}
         if grid:
             points.update(np.linspace(0.0, self.duration, self.points))
+            step = self.duration / (self.points - 1) / DENSER
+            points.update(np.arange(0.0, self.dense_until, step))
         return Plan(
             initial=initial,
             equilibration=self.equilibration,

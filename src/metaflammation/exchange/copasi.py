@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from metaflammation import expectations
 from metaflammation.engines.copasi import set_tolerances
 from metaflammation.errors import ExportError, unknown
 from metaflammation.exchange import derived
@@ -33,14 +34,14 @@ def document(model: Model, experiment: str | None = None) -> str:
 
     named = _experiment(model, experiment)
     text = derived.document(model, named) if named else model.sbml
-    moving = derived.moving(model, named)
+    shown = derived.moving(model, named) & _read(model) or derived.moving(model, named)
     dm = COPASI.CRootContainer.addDatamodel()
     try:
         if not dm.importSBMLFromString(text):
             raise ExportError(f"{model.id}: COPASI cannot load the model: {COPASI.CCopasiMessage.getAllMessageText()}")
         dm.getModel().setObjectName(_title(model, named))
         _time_course(dm, model, named)
-        _plots(dm, model, moving)
+        _plots(dm, model, shown)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.cps"
             if not dm.saveModel(str(path), True):
@@ -48,6 +49,11 @@ def document(model: Model, experiment: str | None = None) -> str:
             return path.read_text("utf-8")
     finally:
         COPASI.CRootContainer.removeDatamodel(dm)
+
+
+def _read(model: Model) -> set[str]:
+    """Return the variables that expectations read: what a reader of the model wants to see."""
+    return {r.observable for e in model.expectations.values() for r in expectations.readings(e.value)}
 
 
 def _experiment(model: Model, name: str | None) -> Experiment | None:
@@ -76,16 +82,18 @@ def _time_course(dm: Any, model: Model, experiment: Experiment | None) -> None:
     problem.setTimeSeriesRequested(True)
 
 
-def _plots(dm: Any, model: Model, moving: Container[str]) -> None:
-    """Add one plot for each unit: the species and computed values of that unit that move, against time."""
+def _plots(dm: Any, model: Model, shown: Container[str]) -> None:
+    """Add one plot for each unit: the variables of that unit that are shown, against time."""
     import basico
 
     by_unit: dict[str, list[tuple[str, str]]] = {}
     for element in model.elements.values():
         name = element.name or element.id
-        if element.kind == "species" and element.id in moving:
+        if element.id not in shown:
+            continue
+        if element.kind == "species":
             by_unit.setdefault(element.unit.label, []).append((name, f"[{name}]"))
-        elif element.kind == "parameter" and not element.constant:
+        elif element.kind == "parameter":
             by_unit.setdefault(element.unit.label, []).append((name, f"Values[{name}]"))
     for unit, curves in by_unit.items():
         basico.add_plot(

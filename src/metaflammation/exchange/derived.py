@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from metaflammation.records import Experiment
 
 
+ROUND_OFF = 1e-6
+"""A variable that changes less than this, relative to its size, stays as it is."""
+
+
 def document(model: Model, experiment: Experiment) -> str:
     """Return SBML that gives the curves of the experiment from one plain time course.
 
@@ -46,7 +50,8 @@ def moving(model: Model, experiment: Experiment | None) -> set[str]:
     if experiment is None:
         return set(engine.columns)
     values = engine.run(_plan(model, experiment))
-    return {c for c, size in zip(engine.columns, values.max(axis=0) - values.min(axis=0), strict=True) if size > 0}
+    changes = values.max(axis=0) - values.min(axis=0) > ROUND_OFF * abs(values).max(axis=0)
+    return {c for c, changes_here in zip(engine.columns, changes, strict=True) if changes_here}
 
 
 def _plan(model: Model, experiment: Experiment) -> Plan:

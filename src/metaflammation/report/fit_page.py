@@ -25,7 +25,8 @@ PAGE = """\
 # Fit of {model}
 
 With the committed values chi2 is {chi2:.2f} on {points} points, with {free} free parameters and {nuisances} scales and
-offsets. Made by `metaflammation fit {model}` and `metaflammation fit-report {model}`.
+offsets. Made by `metaflammation fit {model} --seed N -o seedN.json` for each seed, then
+`metaflammation fit-report {model} seed1.json seed2.json -o FOLDER --leave-one-out`.
 
 ## Reproducibility
 

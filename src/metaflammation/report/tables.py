@@ -23,7 +23,10 @@ STYLES = {HOLDS: "green", FAILS: "bold red", KNOWN: "yellow", UNEXPECTED: "bold 
 
 
 def expectations(checked: Checked) -> Table:
-    """Return one row for each expectation; where engines differ in verdict, one row for each engine."""
+    """Return one row for each expectation; where engines differ in verdict, one row for each engine.
+
+    A star marks an expectation that restates fitted data. The column ``assumed`` is empty where no parameter matters.
+    """
     table = Table(title=f"{checked.model}: expectations", box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("expectation", overflow="fold")
     for column in ("value", "interval", "margin", "assumed"):
@@ -33,8 +36,9 @@ def expectations(checked: Checked) -> Table:
         verdicts = {o.verdict for _, o in outcomes}
         for engine, outcome in outcomes if len(verdicts) > 1 else outcomes[:1]:
             share = checked.assumed.get(name)
+            star = " *" if outcome.expectation.rests_on_fit else ""
             table.add_row(
-                name if len(verdicts) == 1 else f"{name} ({engine})",
+                f"{name if len(verdicts) == 1 else f'{name} ({engine})'}{star}",
                 f"{number(outcome.value)} {outcome.unit}".strip(),
                 interval(outcome),
                 number(outcome.margin, signed=True),
