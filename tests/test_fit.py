@@ -73,6 +73,18 @@ def test_a_data_set_that_is_left_out_does_not_count(problem):
     assert "scale_S93_PI3K" not in without.nuisances
 
 
+def test_a_data_set_that_does_not_exist_cannot_be_left_out(problem):
+    with pytest.raises(DataError, match="did you mean S93_PI3K"):
+        Problem(problem.model, ("S93_PI3",))
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(1.0, True), (1.02, False), (0.98, False)])
+def test_a_fit_reproduces_the_committed_values_within_one_percent(problem, factor, expected):
+    objective = float((problem.residuals(problem.start) ** 2).sum()) * factor
+    result = fit.Fit("insulin_cascade", 1, 161, objective, objective, (), pd.DataFrame(), {})
+    assert fit.reproduces(result, problem.model) is expected
+
+
 def test_parameters_that_cannot_be_simulated_count_as_bad_not_as_an_error(problem, monkeypatch):
     from metaflammation.errors import SimulationError
 

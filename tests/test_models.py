@@ -10,6 +10,7 @@ import pytest
 import metaflammation as mf
 from metaflammation import build, library, sbml
 from metaflammation.check import AGREEMENT, compare
+from metaflammation.errors import DataError
 from metaflammation.lint import RULES, Subject, lint
 
 NAMES = library.catalogue()
@@ -148,3 +149,46 @@ def test_nominal_scales_and_offsets_are_those_that_the_committed_values_give(nam
     model = MODELS[name]
     for i, value in measurements.scaling(model, model.runs()).items():
         assert model.estimated[i].value == pytest.approx(value, rel=2e-3, abs=1e-9), i
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_measured_value_is_counted_twice(name):
+    from metaflammation import measurements
+
+    rows = measurements.read(MODELS[name])
+    rows = rows[~rows["measurement"].isin([0.0, 100.0])]
+    states = rows["experimentId"] + " " + rows["time"].astype(str) + " " + rows["measurement"].round(4).astype(str)
+    assert rows.loc[states.duplicated(keep=False), "datasetId"].tolist() == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sbml_names_the_papers_that_the_model_derives_from(name):
+    for key in library.metadata().models[name].citations:
+        assert f"https://identifiers.org/doi:{library.doi(key)}" in MODELS[name].sbml
+
+
+def test_doi_of_an_unknown_entry_is_refused():
+    with pytest.raises(DataError, match="did you mean Brannmark2010"):
+        library.doi("Brannmark201")
+
+
+def test_parameter_that_cannot_be_negative_is_refused():
+    with pytest.raises(DataError, match="f_IR_total: -1 is negative"):
+        MODELS["insulin_cascade"].simulate("insulin_step_10nM", overrides={"f_IR_total": -1})
+
+
+def test_result_of_a_check_is_valid_json():
+    import json
+
+    from metaflammation import check, measurements
+    from metaflammation.expectations import Outcome
+
+    model = MODELS["insulin_cascade"]
+    expectation = next(iter(model.expectations.values()))
+    outcome = Outcome(expectation, float("nan"), "", float("-inf"), "fails")
+    agreement = measurements.agreement(model, model.runs())
+    checked = check.Checked(model.id, {"roadrunner": (outcome,)}, {}, None, "", agreement, 1)
+    loaded = json.loads(json.dumps(check.as_json(checked), allow_nan=False))
+    assert loaded["expectations"][0]["value"] is None
+    assert loaded["counts"]["fails"] == 1
+    assert {row["r2"] for row in loaded["fit"]} > {None}
