@@ -168,7 +168,7 @@ def test_sbml_names_the_papers_that_the_model_derives_from(name):
 
 
 def test_doi_of_an_unknown_entry_is_refused():
-    with pytest.raises(DataError, match="did you mean Brannmark2010"):
+    with pytest.raises(DataError, match="did you mean Brannmark2013, Brannmark2010"):
         library.doi("Brannmark201")
 
 
