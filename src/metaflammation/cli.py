@@ -91,10 +91,8 @@ def build(model: str | None, verify: bool) -> int:
     differ = 0
     for name in _named(model):
         if verify:
-            stale = building.stale(name)
-            differ += len(stale)
-            for path in stale:
-                click.echo(f"{name}: {path.name} is stale; run 'metaflammation build {name}'")
+            stale = _stale(name)
+            differ += stale
             if not stale:
                 click.echo(f"{name}: up to date")
         else:
@@ -107,20 +105,16 @@ def build(model: str | None, verify: bool) -> int:
 @click.argument("model", required=False)
 def lint(model: str | None) -> int:
     """Look for findings of libSBML and of our own rules, in MODEL (a name or a file) or in all models."""
-    from metaflammation.lint import RULES, Subject
-    from metaflammation.lint import lint as lint_subject
+    from metaflammation.lint import RULES
     from metaflammation.model import load
 
-    names = [model] if model else _named(None)
     offences = 0
-    for name in names:
+    for name in [model] if model else _named(None):
         loaded = load(name)
-        found = lint_subject(Subject(loaded.id, loaded.sbml, loaded.files))
-        offences += len(found)
-        for offence in found:
-            click.echo(f"{loaded.id}: {offence}")
+        found = _offences(loaded)
+        offences += found
         rules = sum(loaded.files is not None or not r.catalogue for r in RULES)
-        click.echo(f"{loaded.id}: {len(found)} findings by {rules} rules")
+        click.echo(f"{loaded.id}: {found} findings by {rules} rules")
     return NEGATIVE if offences else 0
 
 
@@ -176,12 +170,12 @@ def simulate(
     result = result.select(observables)
     axes: Any = _axes(result, observables) if plot else None
     if output:
-        _save(result, output, force)
+        result.save(output, overwrite=force)
     if plot:
         with files.whole_file(plot, overwrite=force) as temporary:
             figures.save(axes, temporary)
     if not output and not plot:
-        click.echo(_table(result).to_csv(sep="\t", float_format="%.6g"), nl=False)
+        click.echo(result.table().to_csv(sep="\t", float_format="%.6g"), nl=False)
 
 
 @app.command()
@@ -335,19 +329,31 @@ def _assignments(texts: tuple[str, ...]) -> dict[str, str]:
     return assignments
 
 
-def _sound(model: Model) -> bool:
-    """Build and lint a model; print what is wrong."""
+def _stale(model: str) -> int:
+    """Print which committed files of a model are stale, and return their number."""
     from metaflammation import build as building
+
+    stale = building.stale(model)
+    for path in stale:
+        click.echo(f"{model}: {path.name} is stale; run 'metaflammation build {model}'")
+    return len(stale)
+
+
+def _offences(model: Model) -> int:
+    """Print the lint findings of a model, and return their number."""
     from metaflammation.lint import Subject
     from metaflammation.lint import lint as lint_subject
 
-    stale = building.stale(model.id)
     found = lint_subject(Subject(model.id, model.sbml, model.files))
-    for path in stale:
-        click.echo(f"{model.id}: {path.name} is stale; run 'metaflammation build {model.id}'")
     for offence in found:
         click.echo(f"{model.id}: {offence}")
-    click.echo(f"{model.id}: {'compiles to the committed SBML' if not stale else 'STALE'}, {len(found)} lint findings")
+    return len(found)
+
+
+def _sound(model: Model) -> bool:
+    """Build and lint a model; print what is wrong."""
+    stale, found = _stale(model.id), _offences(model)
+    click.echo(f"{model.id}: {'compiles to the committed SBML' if not stale else 'STALE'}, {found} lint findings")
     return not stale and not found
 
 
@@ -394,16 +400,6 @@ def _print_check(console: Console, checked: Checked) -> None:
         click.echo(f"{checked.model}: of those that hold, {checked.resting_on_fit()} rest on data that were fitted (*)")
 
 
-def _save(result: Any, path: Path, force: bool) -> None:
-    from metaflammation import files
-    from metaflammation.timecourse import TimeCourse
-
-    if isinstance(result, TimeCourse):
-        result.save(path, overwrite=force)
-    else:
-        files.write_text(path, result.data.to_csv(), overwrite=force)
-
-
 def _axes(result: Any, observables: tuple[str, ...]) -> Any:
     from metaflammation.timecourse import TimeCourse
 
@@ -412,12 +408,6 @@ def _axes(result: Any, observables: tuple[str, ...]) -> Any:
     if not observables:
         raise DataError("a series of doses needs --observable, e.g. --observable glucose_uptake")
     return result.plot(observables)
-
-
-def _table(result: Any) -> Any:
-    from metaflammation.timecourse import TimeCourse
-
-    return result.data if isinstance(result, TimeCourse) else result.responses()
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metaflammation import measurements
 from metaflammation.errors import DataError
 from metaflammation.problem import Problem, search, uncertainty
 
@@ -149,9 +148,6 @@ def steps(starts: int) -> int:
 
 def _result(problem: Problem, seed: int, starts: tuple[Start, ...]) -> Fit:
     best = starts[0]
-    constant, slopes = problem.linear(best.x)
-    values = np.full(len(problem.nuisances), np.nan)
-    measurements.estimate(values, slopes, problem.rows["measurement"].to_numpy() - constant, problem.noise)
     return Fit(
         model=problem.model.id,
         seed=seed,
@@ -160,7 +156,7 @@ def _result(problem: Problem, seed: int, starts: tuple[Start, ...]) -> Fit:
         objective=best.last,
         starts=starts,
         table=uncertainty(problem, best.x),
-        nuisances=dict(zip(problem.nuisances, values.tolist(), strict=True)),
+        nuisances=problem.scaled(best.x)[1],
         left_out=problem.left_out,
     )
 

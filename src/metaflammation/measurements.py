@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from metaflammation.errors import DataError, unknown
-from metaflammation.tables import MEASUREMENT_COLUMNS, OBSERVABLE_COLUMNS, read_table
+from metaflammation.records import MEASUREMENT_COLUMNS, OBSERVABLE_COLUMNS
+from metaflammation.tables import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,9 @@ BASAL = "basal_"
 WORD = re.compile(r"[A-Za-z_]\w*")
 
 COLUMNS = ["use", "n", "chi2", "r2"]
+
+FEWEST = 3
+"""Points from which on a share of explained variance means anything."""
 
 
 def read(model: Model) -> pd.DataFrame:
@@ -58,11 +62,9 @@ def nuisances(model: Model) -> list[str]:
 
 
 def predictions(model: Model, runs: Runs) -> pd.DataFrame:
-    """Return the measurements with a column ``prediction``, scales and offsets estimated by :func:`scaling`."""
+    """Return the measurements with a column ``prediction``, scales and offsets estimated as :func:`scaling` says."""
     rows = read(model)
-    if rows.empty:
-        return rows.assign(prediction=[])
-    return rows.assign(prediction=_scaled(runs, rows, scaling(model, runs)))
+    return rows.assign(prediction=_estimated(model, runs, rows)[1] if len(rows) else [])
 
 
 def scaling(model: Model, runs: Runs) -> dict[str, float]:
@@ -70,14 +72,19 @@ def scaling(model: Model, runs: Runs) -> dict[str, float]:
 
     They come from the rows that are fitted; those that occur in no fitted row, from the rows that are compared.
     """
-    rows, names = read(model), nuisances(model)
+    return _estimated(model, runs, read(model))[0]
+
+
+def _estimated(model: Model, runs: Runs, rows: pd.DataFrame) -> tuple[dict[str, float], np.ndarray]:
+    """Return scales and offsets, and the predictions with them."""
+    names = nuisances(model)
     constant, slopes = Observables(rows, names).linear(_states(runs, rows))
     values = np.full(len(names), np.nan)
     for use in ("fit", "compare"):
         chosen = (rows["use"] == use).to_numpy()
         target = rows["measurement"].to_numpy() - constant
         estimate(values, slopes[chosen], target[chosen], rows["noiseParameters"].to_numpy()[chosen])
-    return dict(zip(names, values.tolist(), strict=True))
+    return dict(zip(names, values.tolist(), strict=True)), constant + slopes @ np.nan_to_num(values)
 
 
 def curve(runs: Runs, dataset: pd.DataFrame, values: Mapping[str, float]) -> tuple[str, pd.Series[float]]:
@@ -116,7 +123,7 @@ def agreement(model: Model, runs: Runs) -> pd.DataFrame:
     for name, group in rows.groupby("datasetId", sort=False):
         residual = group["measurement"] - group["prediction"]
         spread = ((group["measurement"] - group["measurement"].mean()) ** 2).sum()
-        r2 = 1 - (residual**2).sum() / spread if len(group) > 2 and spread > 0 else np.nan  # noqa: PLR2004
+        r2 = 1 - (residual**2).sum() / spread if len(group) >= FEWEST and spread > 0 else np.nan
         table[name] = [group["use"].iloc[0], len(group), float(((residual / group["noiseParameters"]) ** 2).sum()), r2]
     return pd.DataFrame.from_dict(table, orient="index", columns=COLUMNS).rename_axis("datasetId")
 

@@ -418,7 +418,7 @@ class Model:
         """
         from metaflammation.engines import roadrunner
 
-        return self._prepared(roadrunner.load(self.sbml, self.solver), experiment)
+        return self._prepared(roadrunner.load(self.sbml), experiment)
 
     def tellurium(self, experiment: str | None = None) -> Any:
         """Return a new Tellurium object (an extended RoadRunner), prepared as :meth:`roadrunner` does."""
@@ -430,28 +430,16 @@ class Model:
         except ImportError:
             raise missing("tellurium") from None
 
-        rr = tellurium.loadSBMLModel(self.sbml)
-        rr.integrator.relative_tolerance = self.solver.relative_tolerance
-        rr.integrator.absolute_tolerance = self.solver.absolute_tolerance
-        return self._prepared(rr, experiment)
+        return self._prepared(tellurium.loadSBMLModel(self.sbml), experiment)
 
     def _prepared(self, rr: Any, experiment: str | None) -> Any:
-        if experiment is None:
-            return rr
-        named = self._experiment(experiment)
-        dose = named.doses.values[-1] if named.doses else None
-        plan = Protocol.of(named, self.conditions, dose).plan({})
-        key = {e.id: f"[{e.id}]" if e.kind == "species" else e.id for e in self.elements.values()}
-        for changes in (plan.initial, None, plan.initial):
-            if changes is None:
-                rr.reset()
-            for element, value in (changes or {}).items():
-                rr[key[element]] = value
-        if plan.equilibration:
-            rr.simulate(0, plan.equilibration, 2)
-            rr.model.setTime(0.0)
-        for element, value in plan.phases[0].changes.items():
-            rr[key[element]] = value
+        from metaflammation.engines.roadrunner import RoadRunnerEngine
+
+        engine = RoadRunnerEngine(self.sbml, self.elements, self.solver, rr)
+        if experiment is not None:
+            named = self._experiment(experiment)
+            dose = named.doses.values[-1] if named.doses else None
+            engine.begin(Protocol.of(named, self.conditions, dose).plan({}))
         return rr
 
     def _settable(self, changes: Mapping[str, QuantityLike] | None) -> dict[str, float]:

@@ -26,6 +26,12 @@ SOLVER = Solver(relative_tolerance=1e-7, absolute_tolerance=1e-12)
 STEP = 1e-3
 """Step of the finite differences, in decades: far above the error of the solver."""
 
+DUST = 1e-3
+"""Share of a parameter in an open direction that is numerical error."""
+
+DETERMINED = 0.5
+"""Standard error in decades below which 95 % lie within a factor of ten either way."""
+
 FAILED = 1e3
 """Residual of every point of a parameter set that cannot be simulated."""
 
@@ -90,16 +96,20 @@ class Problem:
     def residuals(self, x: np.ndarray, *, priors: bool = True) -> np.ndarray:
         """Return the residuals in units of the noise at log10 parameters ``x``, those of the priors last."""
         try:
-            constant, slopes = self.linear(x)
+            found, _ = self.scaled(x)
         except SimulationError:
             return np.full(len(self.rows) + (len(self._priors) if priors else 0), FAILED)
-        values = np.full(len(self.nuisances), np.nan)
-        target = self.rows["measurement"].to_numpy() - constant
-        measurements.estimate(values, slopes, target, self.noise)
-        found = (target - slopes @ values) / self.noise
         if priors:
             found = np.concatenate([found, [(x[k] - mean) / sd for k, mean, sd in self._priors]])
         return np.where(np.isfinite(found), found, FAILED)
+
+    def scaled(self, x: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
+        """Return the residuals of the measurements in units of the noise, and the scales and offsets they have."""
+        constant, slopes = self._linear(x)
+        values = np.full(len(self.nuisances), np.nan)
+        target = self.rows["measurement"].to_numpy() - constant
+        measurements.estimate(values, slopes, target, self.noise)
+        return (target - slopes @ values) / self.noise, dict(zip(self.nuisances, values.tolist(), strict=True))
 
     def chi2(self, x: np.ndarray) -> float:
         """Return the sum of squared residuals of the measurements alone."""
@@ -121,7 +131,7 @@ class Problem:
     def _priors(self) -> list[tuple[int, float, float]]:
         return [(k, *p.log10_prior) for k, p in enumerate(self.free) if p.log10_prior]
 
-    def linear(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _linear(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return each prediction without scales and offsets, and its slope in each of them."""
         values = dict(zip(self.names, (10.0**x).tolist(), strict=True))
         base = {i: v for i, v in values.items() if i in self.model.elements}
@@ -168,10 +178,10 @@ def uncertainty(problem: Problem, x: np.ndarray) -> pd.DataFrame:
         values, vectors = np.linalg.eigh(jacobian.T @ jacobian)
         open_direction = values < 1e-8 * values[-1]
         spread = (vectors[:, ~open_direction] ** 2 / values[~open_direction]).sum(axis=1)
-        touched = (vectors[:, open_direction] ** 2).sum(axis=1) > 1e-3  # noqa: PLR2004 - more than numerical dust
+        touched = (vectors[:, open_direction] ** 2).sum(axis=1) > DUST
         deviations[name] = np.where(touched, np.inf, np.sqrt(spread))
     table = pd.DataFrame(
         {"value": 10.0**x, "lower": 10.0**problem.lower, "upper": 10.0**problem.upper, **deviations},
         index=pd.Index(problem.names, name="parameter"),
     )
-    return table.assign(determined=table["sd_data"] < 0.5)  # noqa: PLR2004 - 95 % within a factor of ten either way
+    return table.assign(determined=table["sd_data"] < DETERMINED)

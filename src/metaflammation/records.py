@@ -316,3 +316,17 @@ class Expectation(Record):
         if self.kind == "data" and not self.citation:
             raise ValueError("a data expectation needs a citation")
         return self
+
+
+# --- validation/<model>/observables.tsv and measurements.tsv: read as data frames ------------------------------------
+
+OBSERVABLE_COLUMNS = {"observableId": str, "observableName": str, "observableFormula": str, "noiseFormula": str}
+MEASUREMENT_COLUMNS = {
+    "observableId": str,
+    "experimentId": str,
+    "time": float,
+    "measurement": float,
+    "noiseParameters": float,
+    "datasetId": str,
+    "use": str,
+}

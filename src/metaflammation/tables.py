@@ -110,18 +110,6 @@ def read_table(text: str, where: str, columns: Mapping[str, type]) -> pd.DataFra
     return frame
 
 
-OBSERVABLE_COLUMNS = {"observableId": str, "observableName": str, "observableFormula": str, "noiseFormula": str}
-MEASUREMENT_COLUMNS = {
-    "observableId": str,
-    "experimentId": str,
-    "time": float,
-    "measurement": float,
-    "noiseParameters": float,
-    "datasetId": str,
-    "use": str,
-}
-
-
 def _rows(text: str, where: str) -> Iterator[dict[str, str]]:
     reader = csv.DictReader(StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
     if not reader.fieldnames:

@@ -74,6 +74,10 @@ class TimeCourse:
         row = self.data.reindex(self.data.index.union([t])).interpolate(method="index").loc[t]
         return row.rename(t)
 
+    def table(self) -> pd.DataFrame:
+        """Return what there is to print: all variables over time."""
+        return self.data
+
     def plot(self, observables: str | Sequence[str] | None = None, ax: Axes | None = None) -> Axes:
         """Draw variables over time, with units on the axes, and return the matplotlib axes.
 
@@ -168,6 +172,14 @@ class DoseSeries:
         runs = self.select(observables).runs
         rows = {d: r.data.iloc[-1] if at is None else r.at(at) for d, r in runs.items()}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("dose")
+
+    def table(self) -> pd.DataFrame:
+        """Return what there is to print: all variables at the end, over dose."""
+        return self.responses()
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write all runs as CSV with the columns dose and time, whole or not at all."""
+        files.write_text(path, self.data.to_csv(), overwrite=overwrite)
 
     def plot(self, observables: str | Sequence[str], at: QuantityLike | None = None, ax: Axes | None = None) -> Axes:
         """Draw observables over dose and return the matplotlib axes."""

@@ -25,12 +25,16 @@ REMEMBERED = 256
 
 
 class RoadRunnerEngine:
-    """One compiled libRoadRunner instance that is reset to its origin before each run."""
+    """One compiled libRoadRunner instance that is reset to its origin before each run.
+
+    ``rr`` is an instance that already holds the model, such as Tellurium's; without one the model is loaded.
+    """
 
     name = "roadrunner"
 
-    def __init__(self, sbml: str, elements: Mapping[str, Element], solver: Solver) -> None:
-        self.rr = load(sbml, solver)
+    def __init__(self, sbml: str, elements: Mapping[str, Element], solver: Solver, rr: Any = None) -> None:
+        self.rr = load(sbml) if rr is None else rr
+        set_tolerances(self.rr, solver)
         self.columns = columns_of(elements)
         self._elements = elements
         self._minute = minute(sbml)
@@ -50,12 +54,20 @@ class RoadRunnerEngine:
     def run(self, plan: Plan) -> np.ndarray:
         """Return an array of shape (times, columns)."""
         only_throughout(plan, self._elements)
+        plan = plan.in_units_of(self._minute)
         try:
-            return self._run(plan.in_units_of(self._minute))
+            self._begin(plan)
+            rows = [self._span(phase.start, end, times, phase.changes) for phase, end, times in plan.spans()]
         except RuntimeError as error:
             raise SimulationError(f"libRoadRunner: {' '.join(str(error).split())}") from None
+        return np.vstack(rows)
 
-    def _run(self, plan: Plan) -> np.ndarray:
+    def begin(self, plan: Plan) -> None:
+        """Bring the instance to time zero of a plan: equilibrated, the changes of the first phase made."""
+        self._begin(plan.in_units_of(self._minute))
+        self._set(plan.phases[0].changes)
+
+    def _begin(self, plan: Plan) -> None:
         rr = self.rr
         # An event's changes of parameters and boundary species survive reset(); resetToOrigin() undoes all.
         rr.resetToOrigin()
@@ -65,8 +77,6 @@ class RoadRunnerEngine:
         self._restore_assigned_concentrations(plan.initial)
         if plan.equilibration:
             self._equilibrate(plan)
-        rows = [self._span(phase.start, end, times, phase.changes) for phase, end, times in plan.spans()]
-        return np.vstack(rows)
 
     def _restore_assigned_concentrations(self, initial: Mapping[str, float]) -> None:
         """Undo that libRoadRunner turns initial assignments into amounts with the old size of a compartment."""
@@ -102,8 +112,8 @@ class RoadRunnerEngine:
         return result[np.isin(grid, times), 1:]
 
 
-def load(sbml: str, solver: Solver) -> Any:
-    """Return a ``roadrunner.RoadRunner`` with the model and the tolerances.
+def load(sbml: str) -> Any:
+    """Return a ``roadrunner.RoadRunner`` with the model.
 
     Raises
     ------
@@ -113,11 +123,14 @@ def load(sbml: str, solver: Solver) -> Any:
     import roadrunner
 
     try:
-        rr = roadrunner.RoadRunner(sbml)
+        return roadrunner.RoadRunner(sbml)
     except RuntimeError as error:
         raise SimulationError(f"libRoadRunner cannot load the model: {' '.join(str(error).split())}") from None
+
+
+def set_tolerances(rr: Any, solver: Solver) -> None:
+    """Set tolerances and step limit of an instance."""
     rr.integrator.relative_tolerance = solver.relative_tolerance
     rr.integrator.absolute_tolerance = solver.absolute_tolerance
     # The default of 20 000 steps a call stops long equilibrations of oscillating models.
     rr.integrator.maximum_num_steps = MAXIMUM_STEPS
-    return rr
