@@ -31,7 +31,7 @@ def test_derived_sbml_is_clean_and_gives_the_curves_in_one_plain_run(model, expe
     values = np.array(rr.simulate(0, experiment.duration, experiment.points, ["time", *keys]))
     course = model.simulate(experiment.id)
     # At the start of a later period our output shows its changes; a plain run may show the values before.
-    starts = [p.start for p in experiment.periods[1:]]
+    starts = [p.start for p in experiment.timeline[1:]]
     rows = [k for k, t in enumerate(values[:, 0]) if not np.isclose(t, starts, rtol=0, atol=1e-9).any()]
     ours = np.array([course.at(float(t))[names].to_numpy() for t in values[rows, 0]])
     span = np.maximum(np.ptp(ours, axis=0), 1e-3 * np.abs(ours).max(axis=0))

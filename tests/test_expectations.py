@@ -35,7 +35,8 @@ def test_expectation_names_what_exists(model, expectation):
         assert reading.observable in model.elements
         assert reading.experiment in model.experiments
         assert set(reading.under) <= model.conditions.keys()
-    assert set(expectation.rests_on_fit) <= set(measurements.read(model).query("use == 'fit'")["datasetId"])
+    fitted = set(measurements.read(model).query("use == 'fit'")["datasetId"]) | model.targets.keys()
+    assert set(expectation.rests_on_fit) <= fitted
     if expectation.citation:
         assert f"{{{expectation.citation}," in library.bibliography()
 
@@ -111,6 +112,38 @@ class Fixed:
 
     def unit(self, _):
         return "nM"
+
+
+class Course(Fixed):
+    """Runs whose observable rises from 0 to 4 and falls to 0 in eight minutes."""
+
+    def __init__(self):
+        pass
+
+    def course(self, *_):
+        import pandas as pd
+
+        return {"x": pd.Series([0.0, 2.0, 4.0, 2.0, 0.0], index=[0.0, 2.0, 4.0, 6.0, 8.0])}
+
+
+@pytest.mark.parametrize(
+    ("changes", "value"),
+    [
+        pytest.param({"statistic": "mean"}, 2.0, id="no window"),
+        pytest.param({"statistic": "mean", "window": [2, 6]}, 3.0, id="mean in a window"),
+        pytest.param({"statistic": "final", "window": [0, 2]}, 2.0, id="end of a window"),
+        pytest.param({"statistic": "time_for", "level": 3}, 3.0, id="time for a number"),
+        pytest.param({"statistic": "time_for", "level": READING | {"statistic": "mean"}}, 2.0, id="time for a reading"),
+    ],
+)
+def test_reading(changes, value):
+    entry = expectation(lower=0, scale=1, value=READING | changes)
+    assert judge(entry, Course()).value == pytest.approx(value, rel=1e-12)
+
+
+def test_window_without_points_is_refused():
+    with pytest.raises(DataError, match="x in e: no points in the window"):
+        judge(expectation(lower=0, scale=1, value=READING | {"window": [9, 10]}), Course())
 
 
 KNOWN_REASON = {"known_failure": {"reason": "r", "evidence": "e"}}

@@ -9,8 +9,10 @@ import metaflammation as mf
 from metaflammation import fit, library, measurements
 from metaflammation.errors import DataError
 from metaflammation.problem import FAILED, Problem, search, uncertainty
+from metaflammation.records import Target
+from metaflammation.statistics import time_to_max
 
-WITH_DATA = [n for n in library.catalogue() if not measurements.read(mf.load(n)).empty]
+WITH_DATA = [n for n in library.catalogue() if any(p.estimate for p in mf.load(n).estimated.values())]
 FREEDOM = {"insulin_cascade": (24, 17, 3)}
 
 
@@ -73,6 +75,46 @@ def test_a_data_set_that_is_left_out_does_not_count(problem):
     assert "scale_S93_PI3K" not in without.nuisances
 
 
+@pytest.fixture
+def aimed():
+    """Return the problem of the first model with two targets besides its data."""
+    peak = {"statistic": "max", "experiment": "insulin_step_10nM", "observable": "IR_pY"}
+    entries = [
+        {"id": "high", "basis": "recalled", "statement": "s", "value": peak, "target": 1.0, "sd": 2.0},
+        {"id": "fast", "basis": "recalled", "statement": "s", "value": peak | {"statistic": "time_to_max"},
+         "target": 1.0, "sd": 0.1, "scale": "log10"},
+    ]  # fmt: skip
+    model = mf.load("insulin_cascade")
+    model.targets = {e["id"]: Target.model_validate(e) for e in entries}
+    return Problem(model)
+
+
+def test_targets_count_beside_the_measurements(problem, aimed):
+    assert aimed.points == problem.points + 2
+    course = aimed.model.simulate("insulin_step_10nM")["IR_pY"]
+    terms = [(course.max() - 1) / 2, np.log10(time_to_max(course.index, course)) / 0.1]
+    assert aimed.chi2(aimed.start) - problem.chi2(problem.start) == pytest.approx(np.square(terms).sum(), rel=1e-3)
+
+
+def test_a_target_can_be_left_out(aimed):
+    without = Problem(aimed.model, ("fast",))
+    assert [t.id for t in without.targets] == ["high"]
+    assert without.points == aimed.points - 1
+
+
+def test_starts_within_a_spread_lie_near_the_committed_values(problem, monkeypatch):
+    seen = []
+
+    def screened(_, work, items, *__):
+        seen.extend(np.concatenate(list(items)) if work.__name__ == "_screen" else [])
+        raise StopIteration
+
+    monkeypatch.setattr(fit, "_ordered", screened)
+    with pytest.raises(StopIteration):
+        fit.multi_start(problem.model, starts=2, screened=5, spread=0.1)
+    assert np.abs(np.array(seen) - problem.start).max() == pytest.approx(0.1, abs=0.03)
+
+
 def test_a_data_set_that_does_not_exist_cannot_be_left_out(problem):
     with pytest.raises(DataError, match="did you mean S93_PI3K"):
         Problem(problem.model, ("S93_PI3",))
@@ -93,13 +135,13 @@ def test_parameters_that_cannot_be_simulated_count_as_bad_not_as_an_error(proble
 
     monkeypatch.setattr(problem.engine, "run", refuse)
     found = problem.residuals(problem.start)
-    assert (found == FAILED).all()
+    assert (found[: problem.points] == FAILED).all()
 
 
 def test_model_without_measurements_cannot_be_fitted(tmp_path):
     path = tmp_path / "x.ant"
     path.write_text("model x()\n  A = 1\nend\n", "utf-8")
-    with pytest.raises(DataError, match="has no measurements to fit"):
+    with pytest.raises(DataError, match="has no measurements or targets to fit"):
         Problem(mf.load(path))
 
 

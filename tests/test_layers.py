@@ -9,7 +9,8 @@ import metaflammation
 
 LAYERS = [
     "cli", "model", "check", "report.fit_page", "report.fits", "report.tables", "report", "build", "exchange",
-    "exchange.copasi", "exchange.derived", "fit", "problem", "measurements", "expectations", "statistics", "runs",
+    "exchange.copasi", "exchange.derived", "fit", "problem",
+    "targets", "measurements", "expectations", "statistics", "runs",
     "simulate", "timecourse", "figures", "engines", "engines.copasi", "engines.roadrunner", "lint", "unit_checks",
     "composition", "compile", "sbml", "library", "tables", "records", "units", "files", "doctor", "errors", "_antimony",
 ]  # fmt: skip

@@ -21,6 +21,20 @@ def own(folder, text):
     return mf.Model("own", compile_file(path).sbml, None)
 
 
+def test_condition_holds_throughout_and_an_override_wins(insulin_cascade):
+    weak = insulin_cascade.simulate(STEP, conditions="t2d_adipocyte")["IR_pY"]
+    assert weak.max() < 0.8 * insulin_cascade.simulate(STEP)["IR_pY"].max()
+    values = insulin_cascade.conditions["t2d_adipocyte"]
+    healthy = {i: insulin_cascade.elements[i].value for i in values}
+    back = insulin_cascade.simulate(STEP, conditions=["t2d_adipocyte"], overrides=healthy)
+    assert back["IR_pY"].to_numpy() == pytest.approx(insulin_cascade.simulate(STEP)["IR_pY"].to_numpy(), rel=1e-9)
+
+
+def test_unknown_condition_of_a_model_is_named_with_the_nearest(insulin_cascade):
+    with pytest.raises(DataError, match="unknown condition 't2d'; did you mean"):
+        insulin_cascade.simulate(STEP, conditions="t2d")
+
+
 # --- named experiments ----------------------------------------------------------------------------------------------
 
 

@@ -23,7 +23,10 @@ TABLE = {
     "min": (1, 0, 2, 0, 0),
     "auc": (2 + 4 + 8 + 10, 6 + 3 + 3 + 2, 16, 0, 0.5 + 1.5 + 5 + 14),
     "mean": (3.0, 1.75, 2, 0, 2.625),
-    "time_to_max": (2, 0, NONE, NONE, 8),
+    "time_to_max": (2.5, 0, NONE, NONE, 8),
+    "time_to_min": (0, 8, NONE, NONE, 0),
+    "period": (NONE, NONE, NONE, NONE, NONE),
+    "damping": (NONE, NONE, NONE, NONE, NONE),
     "half_time": (1, 1, NONE, NONE, 2),
     "full_time": (1.9, 6.4, NONE, NONE, 7.2),
     "rise": (4, 0, 0, 0, 4),
@@ -72,6 +75,46 @@ def test_course_that_moves_by_rounding_alone_does_not_move(name, size):
 def test_small_course_that_moves_counts(name):
     course = 1e-15 * np.array([0, 1, 2, 2, 2])
     assert not math.isnan(OF_A_COURSE[name](TIME, course))
+
+
+RING = np.linspace(0, 400, 801)
+
+
+def ring(start=1.0, height=4.0, *, period=100.0, decay=200.0):
+    """Return a damped oscillation that starts at its first minimum."""
+    return start + height * np.exp(-RING / decay) * (1 - np.cos(2 * np.pi * RING / period))
+
+
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
+def test_period_of_a_damped_oscillation(size):
+    assert OF_A_COURSE["period"](RING, size * ring()) == pytest.approx(100, rel=1e-4)
+
+
+def test_damping_of_a_damped_oscillation():
+    assert OF_A_COURSE["damping"](RING, ring()) == pytest.approx(math.exp(-0.5), rel=1e-4)
+
+
+def test_ripple_of_the_solver_is_no_oscillation():
+    course = ring(decay=20.0) + 1e-6 * np.cos(RING * 3)
+    assert OF_A_COURSE["period"](RING, course) == pytest.approx(100, rel=0.01)
+
+
+def test_time_of_a_maximum_lies_between_output_points():
+    course = ring(decay=1e9)
+    coarse = OF_A_COURSE["time_to_max"](RING[::10], course[::10] - 1e-6 * RING[::10])
+    assert coarse == pytest.approx(50, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [
+        pytest.param(2, 1.5, id="between points"),
+        pytest.param(5, 5, id="at the maximum"),
+        pytest.param(6, math.inf, id="never"),
+    ],
+)
+def test_time_for_a_level(level, expected):
+    assert statistics.time_for([0, 1, 2, 5, 8], [1, 1, 3, 5, 0], level) == pytest.approx(expected, rel=1e-12)
 
 
 def test_half_time_of_an_exponential_is_its_half_life():

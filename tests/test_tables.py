@@ -111,6 +111,62 @@ def test_records_are_frozen():
         parameters()["k"].lower = 0.0
 
 
+REPEAT = {"start": 5, "every": 10, "count": 2, "lasting": 1, "conditions": ["on"], "then": ["off"]}
+
+
+def test_repeats_stand_among_the_periods_and_win_at_the_same_time():
+    periods = [{"conditions": ["a"]}, {"start": 15, "conditions": ["b"]}]
+    found = experiments(EXPERIMENT | {"periods": periods, "repeats": [REPEAT]})["step"].timeline
+    assert [(p.start, p.conditions) for p in found] == [
+        (0, ("a",)), (5, ("on",)), (6, ("off",)), (15, ("b", "on")), (16, ("off",)),
+    ]  # fmt: skip
+
+
+TARGET = {
+    "id": "peak", "basis": "measured", "citation": "Brannmark2013", "statement": "s", "target": 10, "sd": 2,
+    "value": {"statistic": "max", "experiment": "e", "observable": "x"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "value", "residual"),
+    [
+        pytest.param({}, 13, 1.5, id="linear"),
+        pytest.param({"scale": "log10", "sd": 0.5}, 1, -2, id="in decades"),
+        pytest.param({"scale": "log10"}, 0, math.nan, id="nothing on a logarithmic scale"),
+    ],
+)
+def test_residual_of_a_target(changes, value, residual):
+    target = tables.read_targets(yaml.safe_dump({"targets": [TARGET | changes]}), "t.yaml")["peak"]
+    assert target.residual(value) == pytest.approx(residual, rel=1e-12, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        pytest.param({"citation": None}, "measured needs a citation", id="no source"),
+        pytest.param({"sd": 0}, "sd: .*greater than 0", id="no weight"),
+        pytest.param({"scale": "log10", "target": -1}, "must be positive", id="negative fold"),
+    ],
+)
+def test_target_without_sense_is_refused(changes, reason):
+    with pytest.raises(DataError, match=rf"t\.yaml, entry 1 \(peak\): .*{reason}"):
+        tables.read_targets(yaml.safe_dump({"targets": [TARGET | changes]}), "t.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        pytest.param({"statistic": "at"}, "needs a time", id="at without time"),
+        pytest.param({"statistic": "time_for"}, "time_for needs a level", id="time without level"),
+        pytest.param({"window": [5, 5]}, "ends after it begins", id="empty window"),
+    ],
+)
+def test_reading_without_sense_is_refused(changes, reason):
+    with pytest.raises(DataError, match=reason):
+        tables.read_targets(yaml.safe_dump({"targets": [TARGET | {"value": TARGET["value"] | changes}]}), "t.yaml")
+
+
 def test_experiment_is_read_in_minutes():
     found = experiments(EXPERIMENT | {"equilibration": {"duration": "2 d"}})["step"]
     assert (found.duration, found.equilibration.duration, found.periods[0].start) == (60.0, 2880.0, 0.0)
@@ -126,6 +182,8 @@ def test_experiment_is_read_in_minutes():
         pytest.param({"periods": [{"start": 5}]}, "the first period starts at 0", id="late first period"),
         pytest.param({"periods": []}, "the first period starts at 0", id="no period"),
         pytest.param({"periods": [{}, {"start": 9}, {"start": 5}]}, "one after the other", id="periods out of order"),
+        pytest.param({"repeats": [REPEAT | {"lasting": 10}]}, "must end before the next", id="repeat without end"),
+        pytest.param({"repeats": [REPEAT | {"count": 9}]}, "repeats must end before the experiment", id="late repeat"),
         pytest.param({"periods": [{}, {"start": 9}, {"start": 9}]}, "one after the other", id="two periods at once"),
         pytest.param({"periods": [{}, {"start": "1 h"}]}, "before the end", id="period at the end"),
         pytest.param({"periods": [{"begin": 0}]}, r"periods\.0\.begin: Extra", id="unknown key of a period"),

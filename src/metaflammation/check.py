@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metaflammation import expectations, measurements
+from metaflammation import expectations, measurements, targets
 from metaflammation.engines import load as load_engine
 from metaflammation.expectations import Outcome, evaluate, judge
 from metaflammation.records import Solver
@@ -52,7 +52,9 @@ class Checked:
     where : str
         Observable and run of that difference.
     fit : pandas.DataFrame
-        Agreement with the data to which parameters were fitted, by data set.
+        Agreement with the measured series, by data set.
+    targets : pandas.DataFrame
+        The model's value beside each calibration target that is no series.
     runs : int
         Number of runs simulated in each engine.
     """
@@ -63,6 +65,7 @@ class Checked:
     disagreement: float | None
     where: str
     fit: pd.DataFrame
+    targets: pd.DataFrame
     runs: int
 
     @property
@@ -143,6 +146,7 @@ def check_model(model: Model, engines: tuple[str, ...], progress: Progress = lam
         disagreement=disagreement,
         where=where,
         fit=measurements.agreement(model, benches[engines[0]]),
+        targets=targets.agreement(model.targets.values(), benches[engines[0]]),
         runs=len(next(iter(benches.values())).done),
     )
 
@@ -270,5 +274,17 @@ def as_json(checked: Checked) -> dict[str, Any]:
         "fit": [
             {"data_set": row.Index, "use": row.use, "points": row.n, "chi2": number(row.chi2), "r2": number(row.r2)}
             for row in checked.fit.itertuples()
+        ],
+        "targets": [
+            {
+                "id": row.Index,
+                "basis": row.basis,
+                "aim": row.aim,
+                "value": number(row.value),
+                "sd": row.sd,
+                "scale": row.scale,
+                "residual": number(row.residual),
+            }
+            for row in checked.targets.itertuples()
         ],
     }

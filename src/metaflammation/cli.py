@@ -132,6 +132,13 @@ def lint(model: str | None) -> int:
 @click.option(
     "--dose", help="One dose of an experiment over doses; without it the response at the end of each is given."
 )
+@click.option(
+    "--condition",
+    "conditions",
+    multiple=True,
+    metavar="NAME",
+    help="A named condition (a tissue, a person, a knock-out) that holds throughout; may be repeated.",
+)
 @click.option("--engine", default="roadrunner", show_default=True, help="roadrunner or copasi.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the time course as CSV.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw a figure (PNG, SVG or PDF by the ending).")
@@ -145,6 +152,7 @@ def simulate(
     duration: str | None,
     overrides: tuple[str, ...],
     dose: str | None,
+    conditions: tuple[str, ...],
     engine: str,
     output: Path | None,
     plot: Path | None,
@@ -166,7 +174,9 @@ def simulate(
         raise DataError(f"name an experiment of {loaded.id} ({known}) or give --duration")
     changes = _assignments(overrides)
     with _silent_solvers():
-        result = loaded.simulate(experiment, dose=dose, duration=duration, overrides=changes, engine=engine)
+        result = loaded.simulate(
+            experiment, dose=dose, duration=duration, conditions=conditions, overrides=changes, engine=engine
+        )
     result = result.select(observables)
     axes: Any = _axes(result, observables) if plot else None
     if output:
@@ -213,14 +223,27 @@ def check(model: str | None, engine: str, strict: bool, json_path: Path | None, 
 @click.argument("model")
 @click.option("--seed", default=1, show_default=True, help="Seed of the starting points.")
 @click.option("--starts", default=24, show_default=True, type=click.IntRange(min=1), help="Number of local searches.")
+@click.option(
+    "--spread",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="DECADES",
+    help="Start within so many decades of the committed values instead of the full bounds.",
+)
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1), help="Processes.")
-@click.option("--leave-out", multiple=True, metavar="DATASET", help="Leave a data set out; may be repeated.")
+@click.option("--leave-out", multiple=True, metavar="DATASET", help="Leave a data set or target out; may be repeated.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the result as JSON.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def fit(
-    model: str, seed: int, starts: int, workers: int, leave_out: tuple[str, ...], output: Path | None, force: bool
+    model: str,
+    seed: int,
+    starts: int,
+    spread: float | None,
+    workers: int,
+    leave_out: tuple[str, ...],
+    output: Path | None,
+    force: bool,
 ) -> int:
-    """Estimate the fitted parameters of MODEL from its measurements, and compare them with the committed values.
+    """Estimate the fitted parameters of MODEL from its data and targets, and compare them with the committed values.
 
     Exit code 1 if the best objective differs from that of the committed values by more than 1 %.
     """
@@ -237,6 +260,7 @@ def fit(
             loaded,
             seed=seed,
             starts=starts,
+            spread=spread,
             workers=workers,
             left_out=leave_out,
             progress=lambda what: bar.update(task, advance=1, description=what),
@@ -380,6 +404,8 @@ def _print_check(console: Console, checked: Checked) -> None:
     console.print(tables.expectations(checked))
     if len(checked.fit):
         console.print(tables.data_sets(checked.model, checked.fit))
+    if len(checked.targets):
+        console.print(tables.targets(checked.model, checked.targets))
     if checked.disagreement is not None:
         word = "agree" if checked.agreed else "DISAGREE"
         click.echo(

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LOGARITHMIC = {"ratio", "fold", "ec50", "dose_for"}
 """Statistics whose margin is taken on a logarithmic scale, unless only an upper bound says how small they must be."""
 
+TIMES = {"time_to_max", "time_to_min", "half_time", "full_time", "time_for", "period"}
+"""Statistics that are times."""
+
 NOISE = 1e-12
 """Below this size, in model units, a number is error of the solver, and a ratio to it means nothing."""
 
@@ -125,16 +128,23 @@ def _reading(value: Reading, runs: Runs) -> float:
             return statistics.ec50(doses, responses)
         if value.statistic == "max_over_doses":
             return float(max(responses))
-        if value.level is None:
-            raise DataError("statistic dose_for needs a level")
-        return statistics.dose_for(doses, responses, evaluate(value.level, runs))
+        return statistics.dose_for(doses, responses, _level(value, runs))
     course = runs.course(value.experiment, value.dose, value.under)
     if value.statistic == "at":
-        if value.at is None:
-            raise DataError("statistic at needs a time 'at'")
-        return float(course.at(value.at)[value.observable])
+        return float(course.at(value.at or 0.0)[value.observable])
     series = course[value.observable]
-    return statistics.OF_A_COURSE[value.statistic](series.index.to_numpy(), series.to_numpy())
+    if value.window:
+        series = series[(series.index >= value.window[0]) & (series.index <= value.window[1])]
+        if len(series) < 2:  # noqa: PLR2004
+            raise DataError(f"{value.observable} in {value.experiment}: no points in the window {value.window}")
+    time, values = series.index.to_numpy(), series.to_numpy()
+    if value.statistic == "time_for":
+        return statistics.time_for(time, values, _level(value, runs))
+    return statistics.OF_A_COURSE[value.statistic](time, values)
+
+
+def _level(value: Reading, runs: Runs) -> float:
+    return evaluate(value.level, runs) if isinstance(value.level, Reading) else float(value.level or 0.0)
 
 
 def unit_of(value: Value, runs: Runs) -> str:
@@ -145,13 +155,13 @@ def unit_of(value: Value, runs: Runs) -> str:
         return unit_of(value.of[0], runs)
     if isinstance(value, Reading):
         observable = runs.unit(value.observable)
-        if value.statistic in {"time_to_max", "half_time", "full_time"}:
+        if value.statistic in TIMES:
             return "min"
         if value.statistic in {"ec50", "dose_for"}:
             return runs.dose_unit(value.experiment)
         if value.statistic == "auc":
             return f"{observable} min".strip()
-        return "" if value.statistic in {"fold", "fall_from_max"} else observable
+        return "" if value.statistic in {"fold", "fall_from_max", "damping"} else observable
     if isinstance(value, LowestState):
         return "of range"
     if isinstance(value, Conservation | SteadyStateSpread):
@@ -162,7 +172,7 @@ def unit_of(value: Value, runs: Runs) -> str:
 def readings(value: Value) -> list[Reading]:
     """Return the readings of which a value is made."""
     if isinstance(value, Reading):
-        return [value, *(readings(value.level) if value.level else [])]
+        return [value, *(readings(value.level) if isinstance(value.level, Reading) else [])]
     if isinstance(value, Comparison):
         return readings(value.of) + readings(value.to)
     if isinstance(value, Several):

@@ -1,4 +1,4 @@
-"""Estimation: seeded multi-start least squares on the measurements, with uncertainty of each estimate."""
+"""Estimation: seeded multi-start least squares on data and targets, with uncertainty of each estimate."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Fit:
     Attributes
     ----------
     chi2 : float
-        Sum of squared residuals of the measurements at the optimum.
+        Sum of squared residuals of measurements and targets at the optimum.
     objective : float
         The same with the terms of the priors: what was minimised.
     starts : tuple of Start
@@ -64,6 +64,7 @@ class Fit:
     table: pd.DataFrame
     nuisances: dict[str, float]
     left_out: tuple[str, ...] = ()
+    spread: float | None = None
 
     @property
     def close(self) -> int:
@@ -78,13 +79,15 @@ def multi_start(
     starts: int = 24,
     screened: int = 10,
     workers: int = 2,
+    spread: float | None = None,
     left_out: tuple[str, ...] = (),
     progress: Progress = lambda _: None,
 ) -> Fit:
-    """Estimate the free parameters of a model from its measurements.
+    """Estimate the free parameters of a model from its measurements and targets.
 
-    Latin-hypercube points over the full bounds are screened by their objective; from the best ones a coarse local
-    search starts; the best quarter of those is polished. The result does not depend on the number of workers.
+    Latin-hypercube points over the full bounds (or within ``spread`` of the committed values) are screened by their
+    objective; from the best ones a coarse local search starts; the best quarter of those is polished. The result does
+    not depend on the number of workers.
 
     Parameters
     ----------
@@ -98,21 +101,27 @@ def multi_start(
         Points screened for each local search.
     workers : int
         Processes.
+    spread : float, optional
+        Decades around the committed values within which the points lie: a search for a better optimum nearby, which
+        cannot show that there is none elsewhere.
     left_out : tuple of str
-        Data sets that do not count.
+        Data sets and targets that do not count.
     progress : callable
         Told after each piece of work; :func:`steps` is their number.
 
     Raises
     ------
     DataError
-        If the model has no measurements to fit.
+        If the model has nothing to fit.
     """
     from scipy.stats import qmc
 
     problem = Problem(model, left_out)
     cube = qmc.LatinHypercube(len(problem.free), rng=np.random.default_rng(seed)).random(starts * screened)
-    points = problem.lower + cube * (problem.upper - problem.lower)
+    lower, upper = problem.lower, problem.upper
+    if spread is not None:
+        lower, upper = np.maximum(lower, problem.start - spread), np.minimum(upper, problem.start + spread)
+    points = lower + cube * (upper - lower)
     with ProcessPoolExecutor(workers, get_context("spawn"), _remember, (problem,)) as pool:
         first = _ordered(pool, _screen, np.array_split(points, starts), progress, "screening")
         costs = np.concatenate(first)
@@ -123,7 +132,7 @@ def multi_start(
     ends = polished + [c for _, c in ranked[len(polished) :]]
     found = [Start(float(cost), last, x) for (cost, _), (x, last) in zip(ranked, ends, strict=True)]
     found.sort(key=lambda s: s.last)
-    return _result(problem, seed, tuple(found))
+    return _result(problem, seed, tuple(found), spread)
 
 
 def refine(model: Model, left_out: tuple[str, ...] = ()) -> Fit:
@@ -146,18 +155,19 @@ def steps(starts: int) -> int:
     return 2 * starts + max(1, starts // 4)
 
 
-def _result(problem: Problem, seed: int, starts: tuple[Start, ...]) -> Fit:
+def _result(problem: Problem, seed: int, starts: tuple[Start, ...], spread: float | None = None) -> Fit:
     best = starts[0]
     return Fit(
         model=problem.model.id,
         seed=seed,
-        points=len(problem.rows),
+        points=problem.points,
         chi2=problem.chi2(best.x),
         objective=best.last,
         starts=starts,
         table=uncertainty(problem, best.x),
         nuisances=problem.scaled(best.x)[1],
         left_out=problem.left_out,
+        spread=spread,
     )
 
 
@@ -170,6 +180,7 @@ def as_json(fit: Fit) -> dict[str, Any]:
         "model": fit.model,
         "seed": fit.seed,
         "left_out": list(fit.left_out),
+        "spread": fit.spread,
         "versions": {p: version(p) for p in ("metaflammation", "libroadrunner", "numpy", "scipy")},
         "points": fit.points,
         "chi2": fit.chi2,

@@ -65,6 +65,12 @@ class ModelFiles:
         """Return the expectations."""
         return tables.read_expectations(self._text(VALIDATION, "expectations.yaml"), f"{self.id}/expectations.yaml")
 
+    def targets(self) -> dict[str, records.Target]:
+        """Return the calibration targets that are no series; empty for a model without."""
+        if not self.has_validation("targets.yaml"):
+            return {}
+        return tables.read_targets(self.validation_text("targets.yaml"), f"{self.id}/targets.yaml")
+
     def has_validation(self, name: str) -> bool:
         """Return whether the model's validation folder holds a file."""
         return (files(VALIDATION) / self.id / name).is_file()

@@ -12,7 +12,7 @@ from metaflammation.engines import load as load_engine
 from metaflammation.errors import DataError, ModelError, SimulationError, missing, unknown
 from metaflammation.records import Solver
 from metaflammation.runs import Runs
-from metaflammation.simulate import Protocol
+from metaflammation.simulate import Protocol, merge_conditions
 from metaflammation.timecourse import DoseSeries, TimeCourse
 from metaflammation.units import QuantityLike, minutes
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Experiment,
         ModelMetadata,
         ParameterEvidence,
+        Target,
     )
 
 EQUILIBRATION = 60 * 24 * 60.0
@@ -162,6 +163,11 @@ class Model:
         return self.files.estimated() if self.files else {}
 
     @cached_property
+    def targets(self) -> dict[str, Target]:
+        """Return the calibration targets that are no series, by id; empty for an own file."""
+        return self.files.targets() if self.files else {}
+
+    @cached_property
     def expectations(self) -> dict[str, Expectation]:
         """Return the expectations, by id; empty for an own file."""
         return self.files.expectations() if self.files else {}
@@ -204,6 +210,7 @@ class Model:
         dose: QuantityLike | None = None,
         duration: QuantityLike | None = None,
         changes: Mapping[str, QuantityLike] | None = None,
+        conditions: str | Sequence[str] = (),
         overrides: Mapping[str, QuantityLike] | None = None,
         equilibrate: bool | QuantityLike = False,
         points: int = 121,
@@ -221,6 +228,8 @@ class Model:
             Length of an ad hoc simulation [min].
         changes : mapping, optional
             Ad hoc only: id to quantity, set at time zero, after equilibration.
+        conditions : str or sequence of str, optional
+            Named conditions (a tissue, a person, a knock-out) that hold throughout, like ``overrides``, which win.
         overrides : mapping, optional
             Id to quantity. Replaces the value wherever the experiment sets it; an id that it never sets holds
             throughout, equilibration included.
@@ -241,7 +250,8 @@ class Model:
         SimulationError, ModelError, DataError
             If a name, quantity or duration is wrong, or the engine fails.
         """
-        held = self._settable(overrides)
+        names = [conditions] if isinstance(conditions, str) else conditions
+        held = merge_conditions(names, self.conditions, self.id) | self._settable(overrides)
         if experiment is None:
             if dose is not None:
                 raise SimulationError("a dose belongs to a named experiment; set the species with changes=")

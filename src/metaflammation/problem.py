@@ -1,4 +1,4 @@
-"""The estimation problem of a model: residuals of its measurements as a function of its free parameters."""
+"""The estimation problem of a model: residuals of its data and targets as a function of its free parameters."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from metaflammation import measurements
+from metaflammation import measurements, targets
 from metaflammation.engines import load as load_engine
 from metaflammation.errors import DataError, SimulationError, unknown
 from metaflammation.records import Solver
+from metaflammation.runs import Runs
 from metaflammation.simulate import Protocol
 
 if TYPE_CHECKING:
@@ -38,14 +39,14 @@ FAILED = 1e3
 
 @dataclass
 class Problem:
-    """The measurements that are fitted and the parameters that are free.
+    """The measurements and targets that are fitted, and the parameters that are free.
 
     Parameters
     ----------
     model : Model
         The model.
     left_out : tuple of str
-        Data sets that do not count.
+        Data sets and targets that do not count.
     """
 
     model: Model
@@ -55,11 +56,13 @@ class Problem:
         rows = measurements.read(self.model)
         fitted = set(rows.loc[rows["use"] == "fit", "datasetId"])
         for name in self.left_out:
-            if name not in fitted:
-                raise DataError(f"{self.model.id}: {unknown('fitted data set', name, fitted)}")
+            if name not in fitted | self.model.targets.keys():
+                known = [*fitted, *self.model.targets]
+                raise DataError(f"{self.model.id}: {unknown('fitted data set or target', name, known)}")
         self.rows = rows[(rows["use"] == "fit") & ~rows["datasetId"].isin(self.left_out)].reset_index(drop=True)
-        if self.rows.empty:
-            raise DataError(f"{self.model.id}: has no measurements to fit")
+        self.targets = [t for t in self.model.targets.values() if t.id not in self.left_out]
+        if self.rows.empty and not self.targets:
+            raise DataError(f"{self.model.id}: has no measurements or targets to fit")
         names = measurements.nuisances(self.model)
         words = {w for f in self.rows["observableFormula"].unique() for w in measurements.WORD.findall(str(f))}
         self.nuisances = [n for n in names if n in words]
@@ -89,16 +92,24 @@ class Problem:
         return load_engine("roadrunner", self.model.sbml, self.model.elements, SOLVER)
 
     @property
+    def points(self) -> int:
+        """Return the number of measured points and targets."""
+        return len(self.rows) + len(self.targets)
+
+    @property
     def names(self) -> list[str]:
         """Return the ids of the free parameters."""
         return [p.id for p in self.free]
 
     def residuals(self, x: np.ndarray, *, priors: bool = True) -> np.ndarray:
-        """Return the residuals in units of the noise at log10 parameters ``x``, those of the priors last."""
+        """Return the residuals in units of the noise at log10 parameters ``x``.
+
+        Those of the measurements come first, then those of the targets, then those of the priors.
+        """
         try:
-            found, _ = self.scaled(x)
+            found = np.concatenate([self.scaled(x)[0], targets.residuals(self.targets, self._runs(x))])
         except SimulationError:
-            return np.full(len(self.rows) + (len(self._priors) if priors else 0), FAILED)
+            found = np.full(self.points, FAILED)
         if priors:
             found = np.concatenate([found, [(x[k] - mean) / sd for k, mean, sd in self._priors]])
         return np.where(np.isfinite(found), found, FAILED)
@@ -112,7 +123,7 @@ class Problem:
         return (target - slopes @ values) / self.noise, dict(zip(self.nuisances, values.tolist(), strict=True))
 
     def chi2(self, x: np.ndarray) -> float:
-        """Return the sum of squared residuals of the measurements alone."""
+        """Return the sum of squared residuals of measurements and targets, without the priors."""
         found = self.residuals(x, priors=False)
         return float(found @ found)
 
@@ -131,11 +142,19 @@ class Problem:
     def _priors(self) -> list[tuple[int, float, float]]:
         return [(k, *p.log10_prior) for k, p in enumerate(self.free) if p.log10_prior]
 
-    def _linear(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return each prediction without scales and offsets, and its slope in each of them."""
+    def _setting(self, x: np.ndarray) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+        """Return the values of the model's parameters, and the conditions with those that they name."""
         values = dict(zip(self.names, (10.0**x).tolist(), strict=True))
         base = {i: v for i, v in values.items() if i in self.model.elements}
-        conditions = self.model.conditions_with({i: v for i, v in values.items() if i not in base})
+        return base, self.model.conditions_with({i: v for i, v in values.items() if i not in base})
+
+    def _runs(self, x: np.ndarray) -> Runs:
+        base, conditions = self._setting(x)
+        return Runs(self.engine, self.model.elements, self.model.experiments, conditions, base=base)
+
+    def _linear(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return each prediction without scales and offsets, and its slope in each of them."""
+        base, conditions = self._setting(x)
         columns = self.engine.columns
         now, start = np.empty((len(self.rows), len(columns))), np.empty((len(self.rows), len(columns)))
         for experiment, dose, times, rows in self._arms:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date  # noqa: TC003 - pydantic reads it at run time
 from typing import Annotated, Any, Literal, Self
 
@@ -136,6 +137,36 @@ class Period(Record):
     conditions: tuple[str, ...] = ()
 
 
+class Repeat(Record):
+    """Conditions that hold again and again: from ``start``, ``count`` times ``every`` so often, ``lasting`` so long.
+
+    Each time ``then`` ends them. A dose of a drug is a rate that is not zero while it lasts.
+    """
+
+    start: Minutes = 0.0
+    every: PositiveMinutes
+    count: int = Field(ge=1)
+    lasting: PositiveMinutes
+    conditions: tuple[str, ...]
+    then: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.lasting >= self.every:
+            raise ValueError("a repeat must end before the next one begins")
+        return self
+
+    @property
+    def periods(self) -> list[Period]:
+        """Return the periods that the repeats stand for."""
+        starts = [self.start + n * self.every for n in range(self.count)]
+        return [
+            Period(start=at, conditions=names)
+            for start in starts
+            for at, names in ((start, self.conditions), (start + self.lasting, self.then))
+        ]
+
+
 class DoseSeries(Record):
     """The experiment is run once for each value of ``target``, set at the start of the first period."""
 
@@ -147,7 +178,8 @@ class DoseSeries(Record):
 class Experiment(Record):
     """A protocol: equilibration, periods, duration and output grid (``points`` from zero to ``duration``).
 
-    Until ``dense_until`` the grid is ten times as fine, for statistics of a fast beginning.
+    Until ``dense_until`` the grid is ten times as fine, for statistics of a fast beginning. ``repeats`` are merged into
+    the periods by ``timeline``.
     """
 
     id: str
@@ -158,6 +190,16 @@ class Experiment(Record):
     points: int = Field(default=121, ge=2)
     dense_until: Minutes = 0.0
     doses: DoseSeries | None = None
+    repeats: tuple[Repeat, ...] = ()
+
+    @property
+    def timeline(self) -> tuple[Period, ...]:
+        """Return the periods with those of the repeats among them; at the same time, repeats come last."""
+        found: dict[float, tuple[str, ...]] = {}
+        for period in (*self.periods, *(p for r in self.repeats for p in r.periods)):
+            at = round(period.start, 9)
+            found[at] = found.get(at, ()) + period.conditions
+        return tuple(Period(start=at, conditions=names) for at, names in sorted(found.items()))
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -166,6 +208,8 @@ class Experiment(Record):
             raise ValueError("the first period starts at 0")
         if sorted(set(starts)) != starts or starts[-1] >= self.duration:
             raise ValueError("periods must start one after the other, before the end of the experiment")
+        if self.timeline[-1].start >= self.duration:
+            raise ValueError("repeats must end before the experiment does")
         return self
 
     @property
@@ -190,19 +234,32 @@ class Reading(Record):
     """A statistic of one observable in one experiment.
 
     ``under`` names conditions that hold throughout, over what the experiment itself sets; ``dose`` picks one run of a
-    dose series; ``at`` is a time; ``level`` is the reading that ``dose_for`` looks for.
+    dose series; ``at`` is a time; ``window`` crops the course to a span of time before the statistic is taken;
+    ``level`` is the number, or the reading, that ``dose_for`` and ``time_for`` look for.
     """
 
     statistic: Literal[
         "initial", "final", "at", "max", "min", "mean", "auc", "rise", "fold", "fall_from_max",
-        "time_to_max", "half_time", "full_time", "ec50", "max_over_doses", "dose_for",
+        "time_to_max", "time_to_min", "half_time", "full_time", "time_for", "period", "damping",
+        "ec50", "max_over_doses", "dose_for",
     ]  # fmt: skip
     experiment: str
     observable: str
     under: tuple[str, ...] = ()
     dose: float | None = None
     at: Minutes | None = None
-    level: Reading | None = None
+    window: tuple[Minutes, Minutes] | None = None
+    level: Reading | float | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.window and not self.window[0] < self.window[1]:
+            raise ValueError("a window ends after it begins")
+        if self.statistic == "at" and self.at is None:
+            raise ValueError("statistic at needs a time 'at'")
+        if self.statistic in {"dose_for", "time_for"} and self.level is None:
+            raise ValueError(f"statistic {self.statistic} needs a level")
+        return self
 
 
 class Comparison(Record):
@@ -316,6 +373,40 @@ class Expectation(Record):
         if self.kind == "data" and not self.citation:
             raise ValueError("a data expectation needs a citation")
         return self
+
+
+# --- validation/<model>/targets.yaml ---------------------------------------------------------------------------------
+
+
+class Target(Record):
+    """A number that the fit aims at and that is no point of a measured series: a fold, a level, the time of a peak.
+
+    ``sd`` weighs it, in the unit of the value, or in decades on a ``log10`` scale. ``basis`` says whether the number
+    was read in a source, is our reading of a source's words, or is recalled without a source.
+    """
+
+    id: str
+    basis: Literal["measured", "words", "recalled"]
+    citation: str | None = None
+    statement: str
+    value: Value
+    target: float
+    sd: float = Field(gt=0)
+    scale: Literal["linear", "log10"] = "linear"
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.basis != "recalled" and not self.citation:
+            raise ValueError(f"a target that is {self.basis} needs a citation")
+        if self.scale == "log10" and self.target <= 0:
+            raise ValueError("a target on a logarithmic scale must be positive")
+        return self
+
+    def residual(self, value: float) -> float:
+        """Return how far a value lies from the target, in units of ``sd``; not a number where there is no distance."""
+        if self.scale == "linear":
+            return (value - self.target) / self.sd
+        return math.log10(value / self.target) / self.sd if value > 0 else math.nan
 
 
 # --- validation/<model>/observables.tsv and measurements.tsv: read as data frames ------------------------------------

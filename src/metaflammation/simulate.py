@@ -57,7 +57,7 @@ class Protocol:
         def merged(names: Iterable[str]) -> dict[str, float]:
             return merge_conditions(names, conditions, f"experiment {experiment.id}")
 
-        phases = [Phase(p.start, merged(p.conditions)) for p in experiment.periods]
+        phases = [Phase(p.start, merged(p.conditions)) for p in experiment.timeline]
         if experiment.doses and dose is not None:
             phases[0] = Phase(phases[0].start, {**phases[0].changes, experiment.doses.target: dose})
         elif (experiment.doses is None) != (dose is None):

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 NO_CHANGE = 1e-12
 """A course that moves by less than this share of its size does not move: times of its events do not exist."""
 
+RIPPLE = 1e-4
+"""Share of a course's range below which a local maximum is error of the solver."""
+
 
 def initial(time: ArrayLike, values: ArrayLike) -> float:  # noqa: ARG001 - all statistics of a course take both
     """Return the first value."""
@@ -49,10 +52,28 @@ def mean(time: ArrayLike, values: ArrayLike) -> float:
 
 
 def time_to_max(time: ArrayLike, values: ArrayLike) -> float:
-    """Return the time of the largest value; not a number if the course does not move."""
+    """Return the time of the largest value, refined by a parabola; not a number if the course does not move."""
     if not _moves(values):
         return float("nan")
-    return float(np.asarray(time)[int(np.argmax(values))])
+    t, y = np.asarray(time, dtype=float), np.asarray(values, dtype=float)
+    return _peak(t, y, int(np.argmax(y)))[0]
+
+
+def time_to_min(time: ArrayLike, values: ArrayLike) -> float:
+    """Return the time of the smallest value, refined by a parabola; not a number if the course does not move."""
+    return time_to_max(time, -np.asarray(values, dtype=float))
+
+
+def period(time: ArrayLike, values: ArrayLike) -> float:
+    """Return the time from the first local maximum to the second; not a number with fewer than two."""
+    peaks = _peaks(time, values)
+    return peaks[1][0] - peaks[0][0] if len(peaks) > 1 else float("nan")
+
+
+def damping(time: ArrayLike, values: ArrayLike) -> float:
+    """Return the second local maximum over the first, both above the first value; not a number with fewer than two."""
+    peaks, first = _peaks(time, values), float(np.asarray(values)[0])
+    return (peaks[1][1] - first) / (peaks[0][1] - first) if len(peaks) > 1 else float("nan")
 
 
 def half_time(time: ArrayLike, values: ArrayLike) -> float:
@@ -99,6 +120,9 @@ OF_A_COURSE: Mapping[str, Callable[[ArrayLike, ArrayLike], float]] = {
     "mean": mean,
     "auc": auc,
     "time_to_max": time_to_max,
+    "time_to_min": time_to_min,
+    "period": period,
+    "damping": damping,
     "half_time": half_time,
     "full_time": full_time,
     "rise": rise,
@@ -106,6 +130,12 @@ OF_A_COURSE: Mapping[str, Callable[[ArrayLike, ArrayLike], float]] = {
     "fold": fold,
 }
 """Statistics of one observable over time, by the names used in expectations."""
+
+
+def time_for(time: ArrayLike, values: ArrayLike, level: float) -> float:
+    """Return the first time at which the course rises to ``level``; infinite if it never does."""
+    y = np.asarray(values, dtype=float)
+    return crossing(np.asarray(time, dtype=float), y, level) if y.max() >= level else float("inf")
 
 
 def ec50(doses: ArrayLike, responses: ArrayLike) -> float:
@@ -142,6 +172,34 @@ def crossing(x: np.ndarray, y: np.ndarray, level: float) -> float:
 def smallest_gap(values: ArrayLike) -> float:
     """Return the smallest step from one value to the next: positive if they are in order."""
     return float(np.min(np.diff(np.asarray(values))))
+
+
+def _peaks(time: ArrayLike, values: ArrayLike) -> list[tuple[float, float]]:
+    """Return time and height of each local maximum that stands out from the course's rounding error."""
+    t, y = np.asarray(time, dtype=float), np.asarray(values, dtype=float)
+    if not _moves(y):
+        return []
+    inside = np.arange(1, len(y) - 1)
+    tops = inside[(y[inside] > y[inside - 1]) & (y[inside] >= y[inside + 1])]
+    kept: list[int] = []
+    for k in tops:
+        # Between two maxima of a real oscillation the course falls by more than the solver's error.
+        if not kept or y[kept[-1] : k].min() < min(y[k], y[kept[-1]]) - RIPPLE * np.ptp(y):
+            kept.append(int(k))
+    return [_peak(t, y, k) for k in kept]
+
+
+def _peak(t: np.ndarray, y: np.ndarray, k: int) -> tuple[float, float]:
+    """Return time and height of the parabola through the point ``k`` and its neighbours; of the point at an end."""
+    if not 0 < k < len(y) - 1:
+        return float(t[k]), float(y[k])
+    left, right = t[k] - t[k - 1], t[k + 1] - t[k]
+    slope_left, slope_right = (y[k] - y[k - 1]) / left, (y[k + 1] - y[k]) / right
+    bend = (slope_right - slope_left) / (left + right)
+    if bend >= 0:
+        return float(t[k]), float(y[k])
+    slope = slope_left + bend * left
+    return float(t[k] - slope / (2 * bend)), float(y[k] - slope**2 / (4 * bend))
 
 
 def _moves(values: ArrayLike) -> bool:

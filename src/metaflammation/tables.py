@@ -12,7 +12,15 @@ import yaml
 from pydantic import ValidationError
 
 from metaflammation.errors import DataError
-from metaflammation.records import EstimatedParameter, Expectation, Experiment, Metadata, ParameterEvidence, Record
+from metaflammation.records import (
+    EstimatedParameter,
+    Expectation,
+    Experiment,
+    Metadata,
+    ParameterEvidence,
+    Record,
+    Target,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,6 +53,11 @@ def read_experiments(text: str, where: str) -> dict[str, Experiment]:
 def read_expectations(text: str, where: str) -> dict[str, Expectation]:
     """Return the expectations, by id, in the order of the YAML file."""
     return {e.id: e for e in _entries(Expectation, text, where, "expectations")}
+
+
+def read_targets(text: str, where: str) -> dict[str, Target]:
+    """Return the calibration targets, by id, in the order of the file."""
+    return {t.id: t for t in _entries(Target, text, where, "targets")}
 
 
 def read_conditions(text: str, where: str) -> dict[str, dict[str, float | str]]:

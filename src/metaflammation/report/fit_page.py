@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metaflammation import files, measurements
+from metaflammation import files, measurements, targets
 from metaflammation.report import fits, tables
 
 if TYPE_CHECKING:
@@ -24,24 +24,16 @@ MOVED = 0.05
 PAGE = """\
 # Fit of {model}
 
-With the committed values chi2 is {chi2:.2f} on {points} points, with {free} free parameters and {nuisances} scales and
-offsets. Made by `metaflammation fit {model} --seed N -o seedN.json` for each seed, then
-`metaflammation fit-report {model} seed1.json seed2.json -o FOLDER --leave-one-out`.
+With the committed values chi2 is {chi2:.2f} on {points} measured points and targets, with {free} free parameters and
+{nuisances} scales and offsets. Made by `metaflammation fit {model}{how} --seed N -o seedN.json` for each seed, then
+`metaflammation fit-report {model} seed1.json seed2.json -o FOLDER{leave}`.
 
 ## Reproducibility
 
 {reproducibility}
 
 ![Where each start ended](waterfall.png)
-
-## Data sets
-
-{data_sets}
-
-![Every fitted data set with its errors and the model's curve](data_sets.png)
-
-![Residuals](residuals.png)
-
+{sections}
 ## Estimates
 
 The factors hold 95 %, from the Hessian; *open* means that no such factor exists. *Determined* means that the data
@@ -50,13 +42,38 @@ alone, without the priors, hold 95 % within a factor of ten either way.
 {estimates}
 
 ![Estimates within their bounds](estimates.png)
+"""
 
+DATA_SETS = """
+## Data sets
+
+{data_sets}
+
+![Every fitted data set with its errors and the model's curve](data_sets.png)
+
+![Residuals](residuals.png)
+"""
+
+TARGETS = """
+## Targets
+
+Numbers that are no points of a series, as their sources give them, as we read a source's words, or as recalled without
+a source. *sd* weighs a target; it is in decades for folds.
+
+{targets}
+
+![Where the model stands to each target](targets.png)
+"""
+
+CONTRIBUTIONS = """
 ## What each data set contributes
 
 Refits from the optimum with one data set left out.
 
 {contributions}
+"""
 
+COMPARED = """
 ## Compared, not fitted
 
 ![Data sets to which nothing was fitted](compared.png)
@@ -84,25 +101,34 @@ def write(
     """
     best = min(results, key=lambda r: float(r["objective"]))
     ends = {f"seed {r['seed']}": [s["last"] for s in r["starts"]] for r in results}
-    figures = {
-        "data_sets.png": fits.data_sets(model, "fit"),
-        "compared.png": fits.data_sets(model, "compare"),
-        "residuals.png": fits.residuals(model),
-        "waterfall.png": fits.waterfall(ends, best["objective"]),
-        "estimates.png": fits.estimates(best),
-    }
+    runs = model.runs()
+    series, aims = measurements.agreement(model, runs), targets.agreement(model.targets.values(), runs)
+    figures = {"waterfall.png": fits.waterfall(ends, best["objective"]), "estimates.png": fits.estimates(best)}
+    if (series["use"] == "fit").any():
+        figures |= {"data_sets.png": fits.data_sets(model, "fit"), "residuals.png": fits.residuals(model)}
+    if (series["use"] == "compare").any():
+        figures["compared.png"] = fits.data_sets(model, "compare")
+    if len(aims):
+        figures["targets.png"] = fits.targets(aims)
     for name in (*figures, "README.md"):
         files.check_free(folder / name, overwrite=overwrite)
     for name, figure in figures.items():
         with files.whole_file(folder / name, overwrite=overwrite) as temporary:
             figure.savefig(temporary)
-    files.write_text(folder / "README.md", _page(model, results, best, left_out), overwrite=overwrite)
+    page = _page(model, results, best, left_out, series, aims)
+    files.write_text(folder / "README.md", page, overwrite=overwrite)
     return [folder / name for name in ("README.md", *figures)]
 
 
-def _page(model: Model, results: list[dict[str, Any]], best: dict[str, Any], left_out: dict[str, Fit]) -> str:
-    table = measurements.agreement(model, model.runs())
-    fitted = table[table["use"] == "fit"]
+def _page(
+    model: Model,
+    results: list[dict[str, Any]],
+    best: dict[str, Any],
+    left_out: dict[str, Fit],
+    series: pd.DataFrame,
+    aims: pd.DataFrame,
+) -> str:
+    fitted = series[series["use"] == "fit"]
     seeds = [
         "seed",
         "chi2",
@@ -113,17 +139,45 @@ def _page(model: Model, results: list[dict[str, Any]], best: dict[str, Any], lef
     ]
     estimate = ["parameter", "estimate", "bounds", "with priors, factor", "data alone, factor", "determined"]
     contribution = ["left out", "its chi2 when fitted", "when predicted", "chi2 of the rest", "parameters that move"]
+    sections = []
+    if len(fitted):
+        sections.append(DATA_SETS.format(data_sets=_data_sets(model, fitted)))
+    if len(aims):
+        sections.append(TARGETS.format(targets=_targets(model, aims)))
+    if left_out:
+        rows = (_contribution(model, n, r, fitted) for n, r in left_out.items())
+        sections.append(CONTRIBUTIONS.format(contributions=_markdown(contribution, rows)))
+    if len(series) > len(fitted):
+        sections.append(COMPARED)
+    spread = best.get("spread")
     return PAGE.format(
         model=model.id,
-        chi2=fitted["chi2"].sum(),
-        points=fitted["n"].sum(),
+        chi2=fitted["chi2"].sum() + (aims["residual"] ** 2).sum(),
+        points=fitted["n"].sum() + len(aims),
         free=len(best["parameters"]),
         nuisances=len(best["scales_and_offsets"]),
+        how=f" --starts {len(best['starts'])}" + (f" --spread {spread:g}" if spread else ""),
+        leave=" --leave-one-out" if left_out else "",
         reproducibility=_markdown(seeds, (_reproduced(model, r) for r in results)),
-        data_sets=_data_sets(model, fitted),
+        sections="".join(sections),
         estimates=_markdown(estimate, (_estimate(p) for p in best["parameters"])),
-        contributions=_markdown(contribution, (_contribution(model, n, r, fitted) for n, r in left_out.items())),
     )
+
+
+def _targets(model: Model, aims: pd.DataFrame) -> str:
+    rows = (
+        [
+            model.targets[str(row.Index)].statement,
+            row.basis,
+            model.targets[str(row.Index)].citation or "",
+            tables.number(row.aim),
+            f"{row.sd:g}",
+            tables.number(row.value),
+            tables.number(row.residual, signed=True),
+        ]
+        for row in aims.itertuples()
+    )
+    return _markdown(["target", "basis", "source", "aim", "sd", "model", "residual (sd)"], rows)
 
 
 def _data_sets(model: Model, fitted: pd.DataFrame) -> str:

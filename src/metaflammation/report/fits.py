@@ -12,6 +12,7 @@ from metaflammation.figures import COLOURS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -43,7 +44,7 @@ def data_sets(model: Model, use: str) -> Figure:
         fit = f"chi2 {row['chi2']:.1f} / {row['n']}" + ("" if np.isnan(row["r2"]) else f", R2 {row['r2']:.2f}")
         panel.set_title(f"{name}\n{fit}", fontsize="x-small", loc="left")
         panel.tick_params(labelsize="x-small")
-    figure.supylabel("as measured (blot units, percent, molecules or counts)", fontsize="small")
+    figure.supylabel("as measured", fontsize="small")
     return figure
 
 
@@ -62,6 +63,23 @@ def residuals(model: Model) -> Figure:
     axes.invert_yaxis()
     axes.set_xlabel("residual (measured less model, in units of the noise; grey: within two)")
     axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def targets(agreement: pd.DataFrame) -> Figure:
+    """Return a figure of where the model stands to each calibration target, in units of its sd."""
+    figure = _figure(7.0, 0.22 * len(agreement) + 1.2)
+    axes = figure.subplots()
+    axes.axvspan(-2, 2, color="#eeeeee", zorder=0)
+    axes.axvline(0, color="grey", lw=0.8, zorder=1)
+    for basis, colour, marker in zip(("measured", "words", "recalled"), COLOURS, "osD", strict=False):
+        here = np.flatnonzero((agreement["basis"] == basis).to_numpy())
+        axes.scatter(agreement["residual"].iloc[here], here, s=16, color=colour, marker=marker, label=basis, zorder=2)
+    axes.set_yticks(range(len(agreement)), list(agreement.index), fontsize="x-small")
+    axes.invert_yaxis()
+    axes.set_xlabel("model less target, in units of its sd (grey: within two)")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside upper right", ncols=3, frameon=False, fontsize="small")
     return figure
 
 

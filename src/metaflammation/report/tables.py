@@ -64,6 +64,20 @@ def data_sets(model: str, agreement: pd.DataFrame) -> Table:
     return table
 
 
+def targets(model: str, agreement: pd.DataFrame) -> Table:
+    """Return one row for each calibration target that is no series."""
+    table = Table(title=f"{model}: calibration targets", box=box.SIMPLE_HEAD, title_justify="left")
+    for column in ("target", "basis"):
+        table.add_column(column, overflow="fold")
+    for column in ("aim", "model", "residual (sd)"):
+        table.add_column(column, justify="right")
+    for row in agreement.itertuples():
+        table.add_row(row.Index, row.basis, number(row.aim), number(row.value), number(row.residual, signed=True))
+    table.add_section()
+    table.add_row(f"all {len(agreement)}", "", "", "chi2", f"{(agreement['residual'] ** 2).sum():.1f}")
+    return table
+
+
 def estimates(result: Fit, model: Model) -> Table:
     """Return one row for each estimated parameter, beside its committed value."""
     table = Table(title=f"{result.model}: estimates, seed {result.seed}", box=box.SIMPLE_HEAD, title_justify="left")
