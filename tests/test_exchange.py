@@ -1,14 +1,19 @@
 """Exported files, opened by an independent reader: COPASI itself, libSBML, libRoadRunner."""
 
+import hashlib
 import re
+import warnings
+import zipfile
 
 import numpy as np
 import pytest
+from lxml import etree
 
 import metaflammation as mf
 from metaflammation import library, sbml
+from metaflammation.compile import compile_file
 from metaflammation.errors import ExportError
-from metaflammation.exchange import FORMS, derived
+from metaflammation.exchange import FORMS, copasi, derived
 from metaflammation.timecourse import TimeCourse
 
 MODELS = {name: mf.load(name) for name in library.catalogue()}
@@ -128,16 +133,184 @@ def test_level_3_version_1_export_is_clean(name, tmp_path):
     assert sbml.findings(text) == []
 
 
-@pytest.mark.parametrize("form", FORMS)
+FILES = [name for name, form in FORMS.items() if form.ending and name != "comp"]
+
+
+@pytest.mark.parametrize("form", FILES)
 def test_existing_file_is_kept_unless_overwriting_is_allowed(form, tmp_path):
-    path = tmp_path / f"x{FORMS[form]}"
+    path = tmp_path / f"x{FORMS[form].ending}"
     path.write_text("mine", "utf-8")
     with pytest.raises(ExportError, match="exists already"):
         MODELS["insulin_cascade"].export(form, path)
     assert path.read_text("utf-8") == "mine"
     MODELS["insulin_cascade"].export(form, path, overwrite=True)
-    assert path.read_text("utf-8") != "mine"
+    assert path.read_bytes() != b"mine"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folder_with_files_is_kept_unless_overwriting_is_allowed(tmp_path):
+    path = tmp_path / "x"
+    path.mkdir()
+    (path / "mine.txt").write_text("mine", "utf-8")
+    with pytest.raises(ExportError, match="holds files already"):
+        MODELS["insulin_cascade"].export("sedml", path, experiment="insulin_pulse_10nM")
+    assert [p.name for p in path.iterdir()] == ["mine.txt"]
+    MODELS["insulin_cascade"].export("sedml", path, experiment="insulin_pulse_10nM", overwrite=True)
+    written = {"insulin_pulse_10nM.sedml", "insulin_pulse_10nM.xml"}
+    assert {p.name for p in path.iterdir()} == {"mine.txt", *written}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("form", ["copasi", "sedml", "omex"])
+def test_export_that_is_interrupted_leaves_nothing(form, tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pathlib.Path.replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        MODELS["insulin_cascade"].export(form, tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_antimony_export_compiles_to_the_model(name, tmp_path):
+    path = MODELS[name].export("antimony", tmp_path / f"{name}.ant")
+    with MODELS[name].files.source as source:
+        assert compile_file(path) == compile_file(source)
+
+
+def test_antimony_of_an_sbml_file_has_its_dynamics(tiny, tmp_path):
+    path = tiny.export("antimony", tmp_path / "tiny.ant")
+    there = mf.load(path).simulate(duration=10)
+    assert there["B"].to_numpy() == pytest.approx(tiny.simulate(duration=10)["B"].to_numpy(), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_hierarchical_export_is_the_committed_file_or_refused(name, tmp_path):
+    model = MODELS[name]
+    if model.files.comp():
+        assert model.export("comp", tmp_path / "x.xml").read_text("utf-8") == model.files.comp()
+    else:
+        with pytest.raises(ExportError, match="has no submodels"):
+            model.export("comp", tmp_path / "x.xml")
+
+
+@pytest.mark.copasi
+@pytest.mark.parametrize("experiment", [None, "insulin_pulse_10nM"], ids=["model", "experiment"])
+def test_copasi_file_has_the_same_bytes_from_any_process(experiment, fresh_python):
+    code = (
+        "import hashlib, metaflammation as mf; from metaflammation.exchange import copasi;"
+        "m = mf.load('insulin_cascade'); copasi.document(m, 'insulin_step_10nM');"
+        f"t = copasi.document(m, {experiment!r});"
+        "print(hashlib.sha256(t.encode()).hexdigest())"
+    )
+    here = hashlib.sha256(copasi.document(MODELS["insulin_cascade"], experiment).encode()).hexdigest()
+    assert fresh_python(code).strip() == here
+
+
+@pytest.mark.copasi
+@pytest.mark.parametrize("name", MODELS)
+def test_copasi_file_of_a_model_has_a_parameter_set_for_each_condition(name):
+    import COPASI
+
+    model = MODELS[name]
+    dm = COPASI.CRootContainer.addDatamodel()
+    try:
+        assert dm.loadModelFromString(copasi.document(model), "")
+        sets = dm.getModel().getModelParameterSets()
+        assert [sets.get(n).getObjectName() for n in range(sets.size())] == list(model.conditions)
+        condition = list(model.conditions)[-1]
+        sets.get(sets.size() - 1).updateModel()
+        values = dm.getModel().getModelValues()
+        found = {values.get(n).getObjectName(): values.get(n).getInitialValue() for n in range(values.size())}
+        metabolites = dm.getModel().getMetabolites()
+        for n in range(metabolites.size()):
+            found[metabolites.get(n).getObjectName()] = metabolites.get(n).getInitialConcentration()
+        for target, value in model.conditions[condition].items():
+            assert found[model.elements[target].name] == pytest.approx(value, rel=1e-12)
+    finally:
+        COPASI.CRootContainer.removeDatamodel(dm)
+
+
+def by_tellurium(folder, name):
+    """Return what Tellurium computes for the data generators of a SED-ML document."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from tellurium.sedml import tesedml
+
+        factory = tesedml.SEDMLCodeFactory(str(folder / name), workingDir=str(folder), createOutputs=False)
+        return {k: np.ravel(v) for k, v in factory.executePython()["dataGenerators"].items()}
+
+
+@pytest.mark.parametrize(("model", "experiment"), SINGLE)
+def test_tellurium_executes_the_sedml_and_gets_our_curves(model, experiment, tmp_path):
+    folder = model.export("sedml", tmp_path / "s", experiment=experiment.id)
+    found = by_tellurium(folder, f"{experiment.id}.sedml")
+    time = found.pop("time_of_run")
+    assert len(found) >= 1
+    assert time[-1] == pytest.approx(experiment.duration, rel=1e-9)
+    starts = [p.start for p in experiment.timeline[1:]]
+    rows = [k for k, t in enumerate(time) if not np.isclose(t, starts, rtol=0, atol=1e-6).any()]
+    course = model.simulate(experiment.id)
+    for name, values in found.items():
+        ours = course[name.removesuffix("_of_run")]
+        expected = np.interp(time[rows], ours.index, ours)
+        assert np.abs(values[rows] - expected).max() <= 1e-5 * max(np.ptp(ours), 1e-3 * np.abs(ours).max()), name
+
+
+def test_tellurium_executes_every_dose_of_a_series(tmp_path):
+    model = MODELS["insulin_cascade"]
+    folder = model.export("sedml", tmp_path / "s", experiment="rat_dose_response")
+    found = by_tellurium(folder, "rat_dose_response.sedml")
+    response = model.simulate("rat_dose_response").response("glucose_uptake")
+    theirs = [found[f"glucose_uptake_of_run_{n}"][-1] for n in range(1, len(response) + 1)]
+    assert theirs == pytest.approx(response.to_numpy(), rel=1e-6)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    return MODELS["insulin_cascade"].export("omex", tmp_path_factory.mktemp("omex") / "insulin_cascade.omex")
+
+
+def test_archive_lists_what_it_holds(archive):
+    with zipfile.ZipFile(archive) as packed:
+        listed = {e.get("location").removeprefix("./") for e in etree.fromstring(packed.read("manifest.xml"))}
+        assert listed - {"."} == set(packed.namelist()) - {"manifest.xml"}
+        assert {"insulin_cascade.xml", "insulin_cascade.cps", "README.md", "metadata.rdf"} <= listed
+        for experiment in MODELS["insulin_cascade"].experiments:
+            assert {f"experiments/{experiment}{end}" for end in (".sedml", ".xml", ".cps")} <= listed
+        assert packed.testzip() is None
+
+
+def test_archive_says_who_made_what_of_which_species_under_which_licence(archive):
+    with zipfile.ZipFile(archive) as packed:
+        rdf = etree.fromstring(packed.read("metadata.rdf"))
+    texts = {e.text for e in rdf.iter() if e.text and e.text.strip()}
+    links = {value for e in rdf.iter() for value in e.attrib.values()}
+    metadata = library.metadata()
+    entry = metadata.models["insulin_cascade"]
+    assert {entry.title, *metadata.creators, "Homo sapiens", entry.created.isoformat()} <= texts
+    assert {f"https://identifiers.org/spdx:{metadata.licence}", "https://identifiers.org/taxonomy:9606"} <= links
+    assert {f"https://identifiers.org/doi:{library.doi(key)}" for key in entry.citations} <= links
+
+
+def test_archive_has_the_same_bytes_each_time(archive, tmp_path):
+    again = mf.load("insulin_cascade").export("omex", tmp_path / "insulin_cascade.omex")
+    assert again.read_bytes() == archive.read_bytes()
+
+
+@pytest.mark.copasi
+def test_archive_opens_in_copasi(archive):
+    import COPASI
+
+    dm = COPASI.CRootContainer.addDatamodel()
+    try:
+        assert dm.openCombineArchive(str(archive))
+        assert MODELS["insulin_cascade"].metadata.title in dm.getModel().getObjectName()
+        first = next(iter(MODELS["insulin_cascade"].experiments.values()))
+        assert dm.getTask("Time-Course").getProblem().getDuration() == first.duration
+    finally:
+        COPASI.CRootContainer.removeDatamodel(dm)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import metaflammation
 
 LAYERS = [
     "cli", "model", "check", "report.fit_page", "report.fits", "report.tables", "report", "build", "exchange",
-    "exchange.copasi", "exchange.derived", "fit", "problem",
+    "exchange.omex", "exchange.copasi", "exchange.sedml", "exchange.derived", "fit", "problem",
     "targets", "measurements", "expectations", "statistics", "runs",
     "simulate", "timecourse", "figures", "engines", "engines.copasi", "engines.roadrunner", "lint", "unit_checks",
     "composition", "compile", "sbml", "library", "tables", "records", "units", "files", "doctor", "errors", "_antimony",
@@ -46,7 +46,10 @@ def test_every_module_has_its_layer():
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_module_imports_only_from_lower_layers(module):
     rank = {name: n for n, name in enumerate(LAYERS)}
-    package_init = {"exchange": {"exchange.copasi"}, "engines": {"engines.copasi", "engines.roadrunner"}}
+    package_init = {
+        "exchange": {"exchange.copasi", "exchange.omex", "exchange.sedml"},
+        "engines": {"engines.copasi", "engines.roadrunner"},
+    }
     for target in imported(MODULES[module]):
         inside_own_package = target in package_init.get(module, set()) or target == module.partition(".")[0]
         assert rank[target] > rank[module] or inside_own_package, f"{module} imports {target}"

@@ -309,20 +309,35 @@ def fit_report(model: str, results: tuple[Path, ...], output: Path, leave_one_ou
 
 @app.command()
 @click.argument("model")
-@click.option("--to", "form", required=True, help="sbml, sbml-l3v1 or copasi.")
+@click.option("--to", "form", required=True, help="sbml, sbml-l3v1, comp, antimony, copasi, sedml or omex.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="File to write; MODEL and the form's ending by default."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File to write (sedml: folder); by default named after the model. With 'all': the folder to write into.",
 )
-@click.option("--experiment", help="For copasi: the experiment that the file holds ready to run; the first by default.")
-@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@click.option("--experiment", help="For copasi and sedml: the experiment to write, ready to run.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 def export(model: str, form: str, output: Path | None, experiment: str | None, force: bool) -> None:
-    """Write MODEL for another program."""
-    from metaflammation.exchange import FORMS
+    """Write MODEL for another program; 'all' writes every model of the catalogue for which the form exists."""
+    from metaflammation import exchange
     from metaflammation.model import load
 
-    loaded = load(model)
-    path = output or Path(f"{loaded.id}{FORMS.get(form, '')}")
-    click.echo(f"wrote {loaded.export(form, path, experiment=experiment, overwrite=force)}")
+    if model != "all":
+        loaded = load(model)
+        path = output or Path(exchange.default_name(loaded, form, experiment))
+        click.echo(f"wrote {loaded.export(form, path, experiment=experiment, overwrite=force)}")
+        return
+    if experiment:
+        raise DataError("an experiment belongs to one model; name the model instead of 'all'")
+    for name in _named(None):
+        loaded = load(name)
+        path = (output or Path()) / exchange.default_name(loaded, form)
+        reason = exchange.inapplicable(loaded, form)
+        if reason:
+            click.echo(f"skipped {name}: {reason}")
+        else:
+            click.echo(f"wrote {loaded.export(form, path, overwrite=force)}")
 
 
 @app.command()

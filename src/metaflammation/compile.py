@@ -95,7 +95,46 @@ def compile_text(text: str, folder: Path) -> str:
         return compile_file(path, imports=folder).sbml
 
 
+def antimony_of(model: str) -> str:
+    """Return the Antimony source of a catalogue model with the models that it imports, in one text."""
+    with library.find(model).source as path:
+        return _inlined(path, set())
+
+
+def _inlined(path: Path, done: set[Path]) -> str:
+    def content(found: re.Match[str]) -> str:
+        imported = (path.parent / found[1]).resolve()
+        if imported in done:
+            return ""
+        done.add(imported)
+        return _inlined(imported, done)
+
+    return re.sub(r'(?m)^[ \t]*import[ \t]+"([^"]+)";?[ \t]*\n', content, path.read_text("utf-8"))
+
+
+def to_antimony(text: str, name: str) -> str:
+    """Return SBML as Antimony.
+
+    Raises
+    ------
+    CompileError
+        If Antimony cannot read it.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / f"{name}.xml"
+        path.write_text(text, "utf-8")
+        return _run(path, TIME_LIMIT, None)["antimony"]
+
+
 def _translate(path: Path, time_limit: float, imports: Path | None) -> dict[str, str]:
+    result = _run(path, time_limit, imports)
+    if re.search(r'<model [^>]*id="__main"', result["sbml"]) and "<listOf" not in result["sbml"]:
+        raise CompileError(f"{path}: holds no model")
+    return result
+
+
+def _run(path: Path, time_limit: float, imports: Path | None) -> dict[str, str]:
+    """Return what the child process says of a file."""
     folders = [str(imports.resolve())] if imports else []
     command = [sys.executable, "-m", "metaflammation._antimony", str(path.resolve()), *folders]
     # Antimony looks for imports in the working directory before the folder of the file: an empty one holds no surprise.
@@ -116,8 +155,6 @@ def _translate(path: Path, time_limit: float, imports: Path | None) -> dict[str,
         raise CompileError(f"{path}: Antimony gave no answer: {done.stdout[-300:].decode(errors='replace')}") from None
     if "error" in result:
         raise CompileError(_source_error(path, result["error"]))
-    if re.search(r'<model [^>]*id="__main"', result["sbml"]) and "<listOf" not in result["sbml"]:
-        raise CompileError(f"{path}: holds no model")
     return result
 
 

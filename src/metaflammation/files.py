@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from metaflammation.errors import ExportError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:
@@ -56,6 +57,53 @@ def whole_file(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
         raise ExportError(f"{path}: cannot be written ({error.strerror or error})") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_folder(path: Path, *, overwrite: bool) -> None:
+    """Raise an error if files cannot be written into the folder ``path``, which may be new.
+
+    Raises
+    ------
+    ExportError
+        If it holds something and ``overwrite`` is false, if it is a file, or if the folder above is missing.
+    """
+    if path.exists() and not path.is_dir():
+        raise ExportError(f"{path}: is a file; name a folder")
+    if not path.parent.is_dir():
+        raise ExportError(f"{path}: the folder {path.parent} does not exist")
+    if path.is_dir() and any(path.iterdir()) and not overwrite:
+        raise ExportError(
+            f"{path}: holds files already; choose another name or allow overwriting (--force, overwrite=True)"
+        )
+
+
+def write_folder(path: str | Path, contents: Mapping[str, str], *, overwrite: bool = False) -> None:
+    """Write text files into a folder, all or none; other files in it stay."""
+    path = Path(path)
+    check_folder(path, overwrite=overwrite)
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be written ({error.strerror})") from None
+    try:
+        for name, text in contents.items():
+            (temporary / name).write_text(text, "utf-8")
+        temporary.chmod(0o777 & ~_umask())
+        if path.is_dir():
+            for name in contents:
+                (temporary / name).replace(path / name)
+        else:
+            temporary.replace(path)
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be written ({error.strerror or error})") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_bytes(path: str | Path, content: bytes, *, overwrite: bool = False) -> None:
+    """Write a file, whole or not at all."""
+    with whole_file(path, overwrite=overwrite) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_text(path: str | Path, text: str, *, overwrite: bool = False) -> None:

@@ -42,6 +42,11 @@ class ModelFiles:
         """Return the committed SBML."""
         return self._text(MODELS, f"{self.id}.xml", "run 'metaflammation build'")
 
+    def comp(self) -> str:
+        """Return the committed hierarchical SBML; empty for a model without submodels."""
+        path = files(MODELS) / self.id / f"{self.id}_comp.xml"
+        return path.read_text("utf-8") if path.is_file() else ""
+
     def parameters(self) -> dict[str, records.ParameterEvidence]:
         """Return the evidence of each parameter."""
         return tables.read_parameters(self._text(MODELS, "parameters.tsv"), f"{self.id}/parameters.tsv")

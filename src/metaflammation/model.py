@@ -389,16 +389,19 @@ class Model:
         Parameters
         ----------
         form : str
-            ``sbml``, ``sbml-l3v1`` or ``copasi``.
+            ``sbml``, ``sbml-l3v1``, ``comp``, ``antimony``, ``copasi``, ``sedml`` or ``omex``.
         path : path
-            The file to write.
+            The file to write; for ``sedml`` the folder.
         experiment : str, optional
-            For COPASI: the experiment that the file holds ready to run; the first one if not given.
+            For ``copasi`` and ``sedml``: the experiment that is written ready to run. Without it the COPASI file holds
+            the model with a parameter set for each condition, and the folder holds every experiment.
+        overwrite : bool, optional
+            Whether files that exist may be replaced.
 
         Raises
         ------
         ExportError
-            If the form is unknown or the file cannot be written.
+            If the form is unknown, does not exist for this model, or cannot be written.
         """
         from metaflammation.exchange import export
 

@@ -29,8 +29,8 @@ class CopasiEngine:
         self._elements = elements
         self._minute = minute(sbml)
         self._knows_time = "http://www.sbml.org/sbml/symbols/time" in sbml
-        self._origin = _DataModel(sbml, elements, solver)
-        self._continued = _DataModel(_without_initial_assignments(sbml), elements, solver)
+        self._origin = DataModel(sbml, elements, solver)
+        self._continued = DataModel(_without_initial_assignments(sbml), elements, solver)
         computed = {e.id for e in elements.values() if e.assigned}
         self._settable = [i for i in self._continued.entities if i not in computed]
 
@@ -56,25 +56,31 @@ class CopasiEngine:
         return np.vstack(rows)
 
 
-class _DataModel:
-    """A COPASI data model whose entities go by their SBML ids."""
+class DataModel:
+    """A COPASI data model whose entities go by their SBML ids.
+
+    Attributes
+    ----------
+    handle : COPASI.CDataModel
+        COPASI's own object; it is removed from COPASI when this one goes.
+    """
 
     def __init__(self, sbml: str, elements: Mapping[str, Element], solver: Solver) -> None:
         import COPASI
 
         self._copasi = COPASI
-        self._dm = COPASI.CRootContainer.addDatamodel()
-        weakref.finalize(self, COPASI.CRootContainer.removeDatamodel, self._dm)
-        if not self._dm.importSBMLFromString(sbml):
+        self.handle = COPASI.CRootContainer.addDatamodel()
+        weakref.finalize(self, COPASI.CRootContainer.removeDatamodel, self.handle)
+        if not self.handle.importSBMLFromString(sbml):
             raise SimulationError(f"COPASI cannot load the model: {COPASI.CCopasiMessage.getAllMessageText()}")
-        self._model = self._dm.getModel()
+        self._model = self.handle.getModel()
         lists = (self._model.getCompartments(), self._model.getMetabolites(), self._model.getModelValues())
         self.entities = {e.getSBMLId(): e for group in lists for e in (group.get(n) for n in range(group.size()))}
         # COPASI counts in concentrations; a species that is meant as an amount is converted with its compartment.
         self._volume_of = {e.id: e.compartment for e in elements.values() if e.in_amounts}
         self._origin = self.initial_state()
         self._changed: set[str] = set()
-        self._task = self._dm.getTask("Time-Course")
+        self._task = self.handle.getTask("Time-Course")
         self._task.setMethodType(COPASI.CTaskEnum.Method_deterministic)
         set_tolerances(self._task, solver)
 
@@ -127,7 +133,7 @@ class _DataModel:
             raise SimulationError(f"COPASI: {' '.join(copasi.CCopasiMessage.getAllMessageText().split())}")
         state = self._amounts({i: _value(e) for i, e in self.entities.items()})
         series = task.getTimeSeries()
-        ids = {series.getSBMLId(n, self._dm): n for n in range(series.getNumVariables())}
+        ids = {series.getSBMLId(n, self.handle): n for n in range(series.getNumVariables())}
         rows = [grid.index(t) for t in times]
         part = np.empty((len(times), len(columns)))
         for k, column in enumerate(columns):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from metaflammation import compile as compiling
 from metaflammation import files, sbml
 from metaflammation.errors import ExportError, unknown
 
@@ -12,24 +14,83 @@ if TYPE_CHECKING:
 
     from metaflammation.model import Model
 
-FORMS = {"sbml": ".xml", "sbml-l3v1": ".xml", "copasi": ".cps"}
-"""The forms that can be written, and the ending of each."""
+
+@dataclass(frozen=True)
+class Form:
+    """What can be written: the ending of the file (none: a folder), and whether it can hold a single experiment."""
+
+    title: str
+    ending: str = ""
+    experiment: bool = False
+
+
+FORMS = {
+    "sbml": Form("SBML Level 3 Version 2", ".xml"),
+    "sbml-l3v1": Form("SBML Level 3 Version 1, for older readers", "_l3v1.xml"),
+    "comp": Form("hierarchical SBML (package comp) of a composed model", "_comp.xml"),
+    "antimony": Form("Antimony, in one file", ".ant"),
+    "copasi": Form("COPASI file", ".cps", experiment=True),
+    "sedml": Form("folder of SED-ML documents and the SBML that they simulate", experiment=True),
+    "omex": Form("COMBINE archive of all this", ".omex"),
+}
+"""The forms that can be written, by the names that the command line takes."""
+
+
+def default_name(model: Model, form: str, experiment: str | None = None) -> str:
+    """Return the name of the file or folder that is written if none is given."""
+    if form not in FORMS:
+        raise ExportError(unknown("form", form, FORMS))
+    return f"{'_'.join(filter(None, (model.id, experiment)))}{FORMS[form].ending or f'_{form}'}"
+
+
+def inapplicable(model: Model, form: str) -> str | None:
+    """Return why a form does not exist for a model; None if it does."""
+    if form == "comp" and not (model.files and model.files.comp()):
+        return "has no submodels, so there is no hierarchical form; export sbml"
+    if form == "sedml" and not model.experiments:
+        return "has no experiments that SED-ML could describe"
+    return None
 
 
 def export(model: Model, form: str, path: Path, *, experiment: str | None, overwrite: bool) -> Path:
     """Write one form of a model; see :meth:`metaflammation.Model.export`."""
     if form not in FORMS:
         raise ExportError(unknown("form", form, FORMS))
-    if experiment is not None and form != "copasi":
+    if experiment is not None and not FORMS[form].experiment:
         raise ExportError(f"form {form} holds the model without an experiment; leave the experiment out")
-    files.check_free(path, overwrite=overwrite)
+    reason = inapplicable(model, form)
+    if reason:
+        raise ExportError(f"{model.id}: {reason}")
+    if not FORMS[form].ending:
+        files.check_folder(path, overwrite=overwrite)
+        files.write_folder(path, _folder(model, experiment), overwrite=overwrite)
+    else:
+        files.check_free(path, overwrite=overwrite)
+        files.write_bytes(path, _file(model, form, experiment), overwrite=overwrite)
+    return path
+
+
+def _file(model: Model, form: str, experiment: str | None) -> bytes:
+    if form == "omex":
+        from metaflammation.exchange import omex
+
+        return omex.archive(model)
     if form == "copasi":
         from metaflammation.exchange import copasi
 
         text = copasi.document(model, experiment)
     elif form == "sbml-l3v1":
         text = sbml.to_level(model.sbml, 3, 1, model.id)
+    elif form == "antimony":
+        text = compiling.antimony_of(model.files.id) if model.files else compiling.to_antimony(model.sbml, model.id)
+    elif form == "comp" and model.files:
+        text = model.files.comp()
     else:
         text = model.sbml
-    files.write_text(path, text, overwrite=overwrite)
-    return path
+    return text.encode()
+
+
+def _folder(model: Model, experiment: str | None) -> dict[str, str]:
+    from metaflammation.exchange import sedml
+
+    return sedml.files(model, experiment)

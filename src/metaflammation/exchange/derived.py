@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from metaflammation import sbml
+from metaflammation import expectations, sbml
 from metaflammation.errors import ExportError
 from metaflammation.simulate import Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from metaflammation.engines import Plan
     from metaflammation.model import Model
     from metaflammation.records import Experiment
+    from metaflammation.sbml import Element
 
 
 ROUND_OFF = 1e-6
@@ -52,6 +53,23 @@ def moving(model: Model, experiment: Experiment | None) -> set[str]:
     values = engine.run(_plan(model, experiment))
     changes = values.max(axis=0) - values.min(axis=0) > ROUND_OFF * abs(values).max(axis=0)
     return {c for c, changes_here in zip(engine.columns, changes, strict=True) if changes_here}
+
+
+def shown(model: Model, experiment: Experiment | None) -> list[str]:
+    """Return the variables worth a plot: those that move and that expectations read, or else all that move."""
+    read = {r.observable for e in model.expectations.values() for r in expectations.readings(e.value)}
+    found = moving(model, experiment)
+    chosen = found & read or found
+    return [i for i in model.elements if i in chosen]
+
+
+def by_unit(model: Model, names: Iterable[str]) -> dict[str, list[Element]]:
+    """Return variables grouped by their unit, as text: what shares an axis."""
+    groups: dict[str, list[Element]] = {}
+    for name in names:
+        element = model.elements[name]
+        groups.setdefault(element.unit.label or "dimensionless", []).append(element)
+    return groups
 
 
 def _plan(model: Model, experiment: Experiment) -> Plan:
