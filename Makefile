@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: check test test-all lint clean
+.PHONY: check test test-all release lint clean
 
 check: $(STAMP)
 	$(BIN)/metaflammation check
@@ -15,6 +15,12 @@ test: $(STAMP) lint
 test-all: $(STAMP) lint
 	$(BIN)/pytest -n 2
 	sh tests/other_pythons.sh
+	sh tests/validate_archives.sh
+
+# Every model in every form, as files that people can download: dist/models.
+release: $(STAMP)
+	rm -rf dist/models && mkdir -p dist/models
+	for form in sbml sbml-l3v1 comp antimony copasi omex; do $(BIN)/metaflammation export all --to $$form -o dist/models || exit 1; done
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

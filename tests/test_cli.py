@@ -104,6 +104,8 @@ BAD_INPUT = {
         ("export", MODEL, "--to", "copasi", "--experiment", "x"),
         "unknown experiment 'x'",
     ),
+    "experiment of all models": (("export", "all", "--to", "copasi", "--experiment", STEP), "name the model instead"),
+    "form that does not exist for a model": (("export", MODEL, "--to", "comp"), "has no submodels"),
     "missing form": (("export", MODEL), "Missing option '--to'"),
     "unknown option": ((*RUN, "--fast"), "No such option"),
     "unknown command": (("simulat", MODEL), "No such command 'simulat'"),
@@ -260,6 +262,15 @@ def test_export_writes_the_file_it_names(run, folder, form, name):
     code, out, error = run("export", "tiny.ant", "--to", form, *output)
     assert (code, out, error) == (0, f"wrote {name}\n", "")
     assert (folder / name).stat().st_size > 1000
+
+
+def test_export_of_all_models_writes_each_and_says_what_it_skips(run, folder):
+    (folder / "out").mkdir()
+    code, out, _ = run("export", "all", "--to", "comp", "-o", "out")
+    composed = {n for n in library.catalogue() if library.find(n).comp()}
+    assert code == 0
+    assert {p.name for p in (folder / "out").iterdir()} == {f"{n}_comp.xml" for n in composed}
+    assert out.count("skipped ") == len(library.catalogue()) - len(composed)
 
 
 def test_doctor_names_what_is_installed(run):

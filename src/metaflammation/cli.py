@@ -330,14 +330,19 @@ def export(model: str, form: str, output: Path | None, experiment: str | None, f
         return
     if experiment:
         raise DataError("an experiment belongs to one model; name the model instead of 'all'")
-    for name in _named(None):
-        loaded = load(name)
-        path = (output or Path()) / exchange.default_name(loaded, form)
-        reason = exchange.inapplicable(loaded, form)
-        if reason:
-            click.echo(f"skipped {name}: {reason}")
-        else:
-            click.echo(f"wrote {loaded.export(form, path, overwrite=force)}")
+    names = _named(None)
+    with _progress() as bar:
+        task = bar.add_task(form, total=len(names))
+        for name in names:
+            bar.update(task, description=f"{name}: {form}")
+            loaded = load(name)
+            path = (output or Path()) / exchange.default_name(loaded, form)
+            reason = exchange.inapplicable(loaded, form)
+            if reason:
+                click.echo(f"skipped {name}: {reason}")
+            else:
+                click.echo(f"wrote {loaded.export(form, path, overwrite=force)}")
+            bar.update(task, advance=1)
 
 
 @app.command()
@@ -401,7 +406,8 @@ def _progress() -> Progress:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _check_with_progress(model: Model, engines: tuple[str, ...]) -> Checked:

@@ -1,0 +1,21 @@
+#!/bin/sh
+# The COMBINE archive of every model, held against the project validator of BioSimulators. It needs another version of
+# setuptools than we do, so it has an environment of its own.
+set -eu
+cd "$(dirname "$0")/.."
+validator=.venv-biosimulators
+[ -x "$validator/bin/biosimulators-utils" ] || {
+  "${PYTHON:-python3}" -m venv "$validator"
+  "$validator/bin/pip" install --quiet --disable-pip-version-check biosimulators-utils 'setuptools<81' python-libsbml
+}
+archives=$(mktemp -d)
+trap 'rm -rf "$archives"' EXIT
+.venv/bin/metaflammation export all --to omex -o "$archives"
+for archive in "$archives"/*.omex; do
+  "$validator/bin/biosimulators-utils" validate-project "$archive" >"$archives/log" 2>&1 || {
+    cat "$archives/log"
+    echo "$(basename "$archive"): the BioSimulators project validator refuses it"
+    exit 1
+  }
+  echo "$(basename "$archive"): valid, $(grep -c '^    Tasks' "$archives/log") simulation experiments"
+done
