@@ -1,6 +1,8 @@
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -164,7 +166,7 @@ def test_build_verify_finds_the_committed_file_up_to_date(run):
 def test_build_verify_of_a_stale_file_is_negative(run, monkeypatch):
     from metaflammation import build
 
-    compiled = build.compile_model(MODEL)
+    compiled = build.compile_model(library.find(MODEL))
     changed = type(compiled)(compiled.sbml.replace("0.1", "0.2"), compiled.comp)
     monkeypatch.setattr(build, "compile_model", lambda _: changed)
     code, out, _ = run("build", "--verify", MODEL)
@@ -172,31 +174,41 @@ def test_build_verify_of_a_stale_file_is_negative(run, monkeypatch):
     assert f"{MODEL}.xml is stale; run 'metaflammation build {MODEL}'" in out
 
 
-def test_build_writes_the_sbml_beside_the_source(run, folder, monkeypatch):
-    from metaflammation import build
-
+@pytest.fixture
+def own(folder):
+    """Return a collection of the user's own in the working folder, with one of our models in it."""
     with library.find(MODEL).source as source:
-        (folder / "model.ant").write_bytes(source.read_bytes())
-        committed = source.with_suffix(".xml").read_text("utf-8")
-    monkeypatch.setattr(library, "_model_path", lambda *_: _Here(folder / "model.ant"))
-    assert build.stale(MODEL) == [folder / "model.xml"]
-    (folder / "model.xml").write_text("old")
-    code, out, _ = run("build", MODEL)
-    assert (code, out) == (0, f"{MODEL}: wrote {folder / 'model.xml'}\n")
-    assert (folder / "model.xml").read_text("utf-8") == committed
+        shutil.copytree(source.parent, folder / "models" / MODEL)
+        for name in ("metadata.toml", "references.bib", "annotations.tsv"):
+            shutil.copy(source.parents[1] / name, folder / "models")
+    shutil.copytree(Path(str(library.packaged().validation)) / MODEL, folder / "validation" / MODEL)
+    return f"models/{MODEL}/{MODEL}.ant"
 
 
-class _Here:
-    """A context that gives a path."""
+def test_build_writes_the_sbml_beside_the_source(run, folder, own):
+    path = folder / own
+    committed = path.with_suffix(".xml").read_text("utf-8")
+    path.with_suffix(".xml").write_text("old")
+    code, out, _ = run("build", "--verify", own)
+    assert (code, out.count("is stale")) == (1, 1)
+    code, out, _ = run("build", own)
+    assert (code, out) == (0, f"{MODEL}: wrote {path.with_suffix('.xml')}\n")
+    assert path.with_suffix(".xml").read_text("utf-8") == committed
 
-    def __init__(self, path):
-        self.path = path
 
-    def __enter__(self):
-        return self.path
+@pytest.mark.parametrize("name", [".", f"models/{MODEL}/{MODEL}.ant", f"models/{MODEL}/{MODEL}.xml"])
+def test_model_in_a_folder_of_ones_own_has_its_experiments_and_expectations(own, name):  # noqa: ARG001
+    model = mf.load(Path(name))
+    ours = mf.load(MODEL)
+    assert (model.id, model.sbml) == (ours.id, ours.sbml)
+    assert model.experiments == ours.experiments
+    assert model.expectations == ours.expectations
 
-    def __exit__(self, *_):
-        return None
+
+def test_check_of_a_file_without_a_collection_says_what_it_needs(run):
+    code, _, error = run("check", "tiny.ant")
+    assert code == 2
+    assert "tiny.ant: belongs to no folder with models/metadata.toml" in error
 
 
 def test_simulation_is_printed_as_a_table(run):

@@ -1,6 +1,7 @@
 import json
 import re
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
@@ -148,7 +149,7 @@ def test_catalogue_model_with_a_finding_does_not_compile(monkeypatch):
     found = [sbml.Finding(99508, "Warning", 7, "units are missing")]
     monkeypatch.setattr(compiling.sbml, "findings", lambda *_: found)
     with pytest.raises(CompileError, match=r"libSBML has 1 finding\(s\); the first: libSBML warning 99508, line 7"):
-        compile_model("insulin_cascade")
+        compile_model(library.find("insulin_cascade"))
 
 
 def test_text_finds_its_imports_in_the_folder(tiny_ant):
@@ -157,9 +158,9 @@ def test_text_finds_its_imports_in_the_folder(tiny_ant):
 
 
 def test_metadata_is_escaped_in_the_notes(tiny_sbml):
-    metadata = library.metadata()
-    entry = metadata.models["insulin_cascade"].model_copy(update={"title": "A & B <i>", "description": "x < y"})
-    described = compiling._describe(tiny_sbml, "m", metadata.model_copy(update={"models": {"m": entry}}))
+    entry = library.metadata().models["insulin_cascade"]
+    entry = entry.model_copy(update={"title": "A & B <i>", "description": "x < y"})
+    described = compiling._describe(tiny_sbml, SimpleNamespace(id="m", metadata=entry, collection=None))
     model = sbml.document(described, "m").getModel()
     assert model.getName() == "A & B <i>"
     assert "A &amp; B &lt;i&gt;" in model.getNotesString()

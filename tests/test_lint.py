@@ -27,13 +27,15 @@ def evidence(**changes):
 
 
 def files(citations=("Paper2020",), **changes):
-    return SimpleNamespace(parameters=lambda: evidence(**changes), metadata=SimpleNamespace(citations=citations))
+    return SimpleNamespace(
+        collection=None, parameters=lambda: evidence(**changes), metadata=SimpleNamespace(citations=citations)
+    )
 
 
 @pytest.fixture(autouse=True)
 def tables(monkeypatch):
-    monkeypatch.setattr(library, "bibliography", lambda: "@article{Paper2020,\n  title = {x},\n}\n")
-    monkeypatch.setattr(library, "seen_identifiers", lambda: frozenset({"CL:0000136", "CHEBI:17634"}))
+    monkeypatch.setattr(library, "bibliography", lambda _: "@article{Paper2020,\n  title = {x},\n}\n")
+    monkeypatch.setattr(library, "seen_identifiers", lambda _: frozenset({"CL:0000136", "CHEBI:17634"}))
 
 
 def without(pattern, text, by=""):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metaflammation import files, library
+from metaflammation import files
 from metaflammation.compile import compile_model
 from metaflammation.errors import ModelError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from metaflammation.library import ModelFiles
 
-def build(model: str) -> list[Path]:
-    """Compile a catalogue model and write its SBML beside the source; return the files written.
+
+def build(files_of: ModelFiles) -> list[Path]:
+    """Compile a model of a collection and write its SBML beside the source; return the files written.
 
     Raises
     ------
@@ -22,19 +24,19 @@ def build(model: str) -> list[Path]:
     ExportError
         If the file cannot be written, as in an installed package.
     """
-    compiled = compile_model(model)
+    compiled = compile_model(files_of)
     written = []
-    with library.find(model).source as source:
+    with files_of.source as source:
         for path, text in _outputs(source, compiled.sbml, compiled.comp).items():
             files.write_text(path, text, overwrite=True)
             written.append(path)
     return written
 
 
-def stale(model: str) -> list[Path]:
+def stale(files_of: ModelFiles) -> list[Path]:
     """Return the committed files of a model that differ from what its source compiles to."""
-    compiled = compile_model(model)
-    with library.find(model).source as source:
+    compiled = compile_model(files_of)
+    with files_of.source as source:
         outputs = _outputs(source, compiled.sbml, compiled.comp)
         return [path for path, text in outputs.items() if not path.is_file() or path.read_text("utf-8") != text]
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from metaflammation.check import Checked
+    from metaflammation.library import ModelFiles
     from metaflammation.model import Model
 
 NEGATIVE, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -89,15 +90,15 @@ def build(model: str | None, verify: bool) -> int:
     from metaflammation import build as building
 
     differ = 0
-    for name in _named(model):
+    for files in _files(model):
         if verify:
-            stale = _stale(name)
+            stale = _stale(files)
             differ += stale
             if not stale:
-                click.echo(f"{name}: up to date")
+                click.echo(f"{files.id}: up to date")
         else:
-            for path in building.build(name):
-                click.echo(f"{name}: wrote {path}")
+            for path in building.build(files):
+                click.echo(f"{files.id}: wrote {path}")
     return NEGATIVE if differ else 0
 
 
@@ -109,8 +110,7 @@ def lint(model: str | None) -> int:
     from metaflammation.model import load
 
     offences = 0
-    for name in [model] if model else _named(None):
-        loaded = load(name)
+    for loaded in [load(model)] if model else map(_loaded, _files(None)):
         found = _offences(loaded)
         offences += found
         rules = sum(loaded.files is not None or not r.catalogue for r in RULES)
@@ -199,15 +199,13 @@ def check(model: str | None, engine: str, strict: bool, json_path: Path | None, 
     from metaflammation import files
     from metaflammation.check import as_json
     from metaflammation.engines import ENGINES
-    from metaflammation.model import load
 
     if json_path:
         files.check_free(json_path, overwrite=force)
     engines = ENGINES if engine == "all" else (engine,)
     console = _console()
     passed, results = True, []
-    for name in _named(model):
-        loaded = load(name)
+    for loaded in map(_loaded, _files(model)):
         sound = _sound(loaded)
         checked = _check_with_progress(loaded, engines)
         _print_check(console, checked)
@@ -330,16 +328,15 @@ def export(model: str, form: str, output: Path | None, experiment: str | None, f
         return
     if experiment:
         raise DataError("an experiment belongs to one model; name the model instead of 'all'")
-    names = _named(None)
+    models = [_loaded(files) for files in _files(None)]
     with _progress() as bar:
-        task = bar.add_task(form, total=len(names))
-        for name in names:
-            bar.update(task, description=f"{name}: {form}")
-            loaded = load(name)
+        task = bar.add_task(form, total=len(models))
+        for loaded in models:
+            bar.update(task, description=f"{loaded.id}: {form}")
             path = (output or Path()) / exchange.default_name(loaded, form)
             reason = exchange.inapplicable(loaded, form)
             if reason:
-                click.echo(f"skipped {name}: {reason}")
+                click.echo(f"skipped {loaded.id}: {reason}")
             else:
                 click.echo(f"wrote {loaded.export(form, path, overwrite=force)}")
             bar.update(task, advance=1)
@@ -357,10 +354,25 @@ def doctor() -> int:
     return NEGATIVE if missing else 0
 
 
-def _named(model: str | None) -> tuple[str, ...]:
+def _files(model: str | None) -> list[ModelFiles]:
+    """Return the files of one model, or of all models of the catalogue."""
     from metaflammation import library
 
-    return library.catalogue() if model is None else (library.find(model).id,)
+    if model is None:
+        return [library.find(name) for name in library.catalogue()]
+    found = library.locate(model)
+    if found is None:
+        raise DataError(
+            f"{model}: belongs to no folder with models/metadata.toml, so it has no experiments or expectations; make "
+            "such a folder with 'metaflammation new'"
+        )
+    return [found]
+
+
+def _loaded(files: ModelFiles) -> Model:
+    from metaflammation.model import Model
+
+    return Model(files.id, files.sbml(), files)
 
 
 def _assignments(texts: tuple[str, ...]) -> dict[str, str]:
@@ -373,13 +385,13 @@ def _assignments(texts: tuple[str, ...]) -> dict[str, str]:
     return assignments
 
 
-def _stale(model: str) -> int:
+def _stale(files: ModelFiles) -> int:
     """Print which committed files of a model are stale, and return their number."""
     from metaflammation import build as building
 
-    stale = building.stale(model)
+    stale = building.stale(files)
     for path in stale:
-        click.echo(f"{model}: {path.name} is stale; run 'metaflammation build {model}'")
+        click.echo(f"{files.id}: {path.name} is stale; run 'metaflammation build {files.name}'")
     return len(stale)
 
 
@@ -396,7 +408,7 @@ def _offences(model: Model) -> int:
 
 def _sound(model: Model) -> bool:
     """Build and lint a model; print what is wrong."""
-    stale, found = _stale(model.id), _offences(model)
+    stale, found = _stale(model.files) if model.files else 0, _offences(model)
     click.echo(f"{model.id}: {'compiles to the committed SBML' if not stale else 'STALE'}, {found} lint findings")
     return not stale and not found
 

@@ -15,6 +15,7 @@ from metaflammation import library, sbml
 from metaflammation.errors import CompileError, ModelError
 
 if TYPE_CHECKING:
+    from metaflammation.library import ModelFiles
     from metaflammation.records import Metadata
 
 TIME_LIMIT = 60.0
@@ -69,21 +70,21 @@ def compile_file(path: Path, time_limit: float = TIME_LIMIT, *, imports: Path | 
         raise CompileError(f"{path}: {error}") from None
 
 
-def compile_model(model: str) -> Compiled:
-    """Compile a catalogue model with its metadata.
+def compile_model(files: ModelFiles) -> Compiled:
+    """Compile a model of a collection with its metadata.
 
     Raises
     ------
     CompileError
         As :func:`compile_file`, and if libSBML has any remark about the result.
     """
-    with library.find(model).source as path:
+    with files.source as path:
         compiled = compile_file(path)
-    texts = [_describe(text, model, library.metadata()) for text in (compiled.sbml, compiled.comp) if text]
+    texts = [_describe(text, files) for text in (compiled.sbml, compiled.comp) if text]
     for text in texts:
-        found = sbml.findings(text, model)
+        found = sbml.findings(text, files.id)
         if found:
-            raise CompileError(f"{model}: libSBML has {len(found)} finding(s); the first: {found[0]}")
+            raise CompileError(f"{files.id}: libSBML has {len(found)} finding(s); the first: {found[0]}")
     return Compiled(*texts)
 
 
@@ -95,9 +96,9 @@ def compile_text(text: str, folder: Path) -> str:
         return compile_file(path, imports=folder).sbml
 
 
-def antimony_of(model: str) -> str:
-    """Return the Antimony source of a catalogue model with the models that it imports, in one text."""
-    with library.find(model).source as path:
+def antimony_of(files: ModelFiles) -> str:
+    """Return the Antimony source of a model of a collection with the models that it imports, in one text."""
+    with files.source as path:
         return _inlined(path, set())
 
 
@@ -253,15 +254,15 @@ def _fill_initial_values(text: str) -> str:
     return str(libsbml.writeSBMLToString(parsed))
 
 
-def _describe(text: str, model_id: str, metadata: Metadata) -> str:
+def _describe(text: str, files: ModelFiles) -> str:
     import libsbml
 
-    entry = metadata.models[model_id]
-    parsed = sbml.document(text, model_id)
+    entry, metadata = files.metadata, library.metadata(files.collection)
+    parsed = sbml.document(text, files.id)
     model = parsed.getModel()
     model.setName(entry.title)
     if not model.isSetMetaId():
-        model.setMetaId(model_id)
+        model.setMetaId(files.id)
     _checked(model.setNotes(_notes(entry.title, entry.description, metadata)), "notes")
     history = libsbml.ModelHistory()
     for name in metadata.creators:
@@ -273,7 +274,7 @@ def _describe(text: str, model_id: str, metadata: Metadata) -> str:
         _checked(add(libsbml.Date(f"{day.isoformat()}T00:00:00Z")), "date")
     _checked(model.setModelHistory(history), "history")
     _add_resource(model, libsbml.BIOLOGICAL_QUALIFIER, libsbml.BQB_HAS_TAXON, [entry.taxon])
-    sources = [f"doi:{library.doi(key)}" for key in entry.citations]
+    sources = [f"doi:{library.doi(key, files.collection)}" for key in entry.citations]
     _add_resource(model, libsbml.MODEL_QUALIFIER, libsbml.BQM_IS_DERIVED_FROM, sources)
     return str(libsbml.writeSBMLToString(parsed))
 

@@ -38,6 +38,11 @@ class Subject:
         """Return the evidence of each parameter; empty without files."""
         return self.files.parameters() if self.files else {}
 
+    @property
+    def collection(self) -> library.Collection | None:
+        """Return the collection whose bibliography and identifiers count; None for the catalogue's."""
+        return self.files.collection if self.files else None
+
     def constants(self) -> list[sbml.Element]:
         """Return the constant parameters."""
         return [e for e in self.elements.values() if e.kind == "parameter" and e.constant]
@@ -125,7 +130,7 @@ URI = re.compile(r"https://identifiers\.org/(?P<curie>[A-Za-z][\w.-]*:[^\s/]+)")
 
 
 def _seen(subject: Subject) -> Iterator[str]:
-    table = library.seen_identifiers()
+    table = library.seen_identifiers(subject.collection)
     for e in subject.elements.values():
         for _, uri in e.resources:
             match = URI.fullmatch(uri)
@@ -152,7 +157,9 @@ def _bounds(subject: Subject) -> Iterator[str]:
 
 
 def _sources(subject: Subject) -> Iterator[str]:
-    keys = set(re.findall(r"(?m)^@\w+\{([^,\s]+)", library.bibliography()))
+    keys = set(
+        re.findall(r"(?m)^@\w+\{([^,\s]+)", library.bibliography(subject.files.collection if subject.files else None))
+    )
     for row in subject.evidence.values():
         if row.source and row.source not in keys:
             yield f"parameter {row.id}: source {row.source} stands in no entry of references.bib"

@@ -34,7 +34,7 @@ FEWEST = 3
 def read(model: Model) -> pd.DataFrame:
     """Return the measurements of a model, with the formula of each; empty for a model without."""
     if model.files is None or not model.files.has_validation("measurements.tsv"):
-        return pd.DataFrame(columns=[*MEASUREMENT_COLUMNS, "observableFormula"])
+        return pd.DataFrame(columns=[*MEASUREMENT_COLUMNS, "observableFormula"]).astype(MEASUREMENT_COLUMNS)
     text = model.files.validation_text
     rows = read_table(text("measurements.tsv"), f"{model.id}/measurements.tsv", MEASUREMENT_COLUMNS)
     observables = read_table(text("observables.tsv"), f"{model.id}/observables.tsv", OBSERVABLE_COLUMNS)

@@ -35,7 +35,14 @@ EQUILIBRATION = 60 * 24 * 60.0
 
 
 def load(model: str | Path) -> Model:
-    """Return a model of the catalogue, or one from an own file of SBML (.xml, .sbml) or Antimony (.ant).
+    """Return a model of the catalogue, or one's own.
+
+    Parameters
+    ----------
+    model : str or path
+        The name of a catalogue model; a file of SBML (.xml, .sbml) or Antimony (.ant); or a folder with the folders
+        ``models`` and ``validation`` of a single model, as ``metaflammation new`` makes one. A file that lies in such a
+        folder has its experiments and expectations too.
 
     Raises
     ------
@@ -44,18 +51,17 @@ def load(model: str | Path) -> Model:
     CompileError
         If an Antimony file has an error.
     """
-    name = str(model)
-    if isinstance(model, str) and not Path(name).suffix and "/" not in name:
-        files = library.find(name)
+    files = library.locate(model)
+    if files and ((isinstance(model, str) and not Path(model).suffix) or Path(model).is_dir()):
         return Model(files.id, files.sbml(), files)
     path = Path(model)
     text = sbml.read_text(path)
     if path.suffix in {".ant", ".txt"}:
-        from metaflammation.compile import compile_file
+        from metaflammation.compile import compile_file, compile_model
 
-        text = compile_file(path).sbml
+        text = (compile_model(files) if files else compile_file(path)).sbml
     sbml.sound(text, str(path))
-    return Model(path.stem, text, None)
+    return Model(path.stem, text, files)
 
 
 def catalogue() -> pd.DataFrame:

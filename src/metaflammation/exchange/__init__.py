@@ -82,7 +82,7 @@ def _file(model: Model, form: str, experiment: str | None) -> bytes:
     elif form == "sbml-l3v1":
         text = sbml.to_level(model.sbml, 3, 1, model.id)
     elif form == "antimony":
-        text = compiling.antimony_of(model.files.id) if model.files else compiling.to_antimony(model.sbml, model.id)
+        text = compiling.antimony_of(model.files) if model.files else compiling.to_antimony(model.sbml, model.id)
     elif form == "comp" and model.files:
         text = model.files.comp()
     else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
-import tempfile
-from pathlib import Path
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
-from metaflammation.engines.copasi import DataModel, set_tolerances
 from metaflammation.errors import ExportError, unknown
 from metaflammation.exchange import derived
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from metaflammation.model import Model
     from metaflammation.records import Experiment
+
+TIME_LIMIT = 600.0
+"""Seconds that COPASI may take for the files of one model."""
 
 
 def document(model: Model, experiment: str | None = None) -> str:
@@ -30,19 +33,56 @@ def document(model: Model, experiment: str | None = None) -> str:
     ExportError
         If the experiment does not exist or COPASI refuses the model.
     """
-    named = _experiment(model, experiment)
-    text = derived.document(model, named) if named else model.sbml
-    data = DataModel(text, model.elements, model.solver)
-    data.handle.getModel().setObjectName(_title(model, named))
-    if named is None:
-        _parameter_sets(data, model)
-    _time_course(data.handle, model, named or next(iter(model.experiments.values()), None))
-    _plots(data.handle, model, derived.shown(model, named))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.cps"
-        if not data.handle.saveModel(str(path), True):
-            raise ExportError(f"{model.id}: COPASI could not write the file")
-        return stable(path.read_text("utf-8"))
+    return documents(model, [experiment])[0]
+
+
+def documents(model: Model, experiments: Iterable[str | None]) -> list[str]:
+    """Return the texts of several COPASI files of a model; see :func:`document`."""
+    jobs = [_job(model, _experiment(model, name)) for name in experiments]
+    command = [sys.executable, "-m", "metaflammation._copasi"]
+    try:
+        done = subprocess.run(  # noqa: S603
+            command, input=json.dumps(jobs).encode(), capture_output=True, timeout=TIME_LIMIT, check=False
+        )
+        texts = json.loads(done.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        raise ExportError(f"{model.id}: COPASI took longer than {TIME_LIMIT:g} s and was stopped") from None
+    except (IndexError, ValueError):
+        reason = done.stderr.decode(errors="replace").strip()[-300:]
+        raise ExportError(f"{model.id}: COPASI did not write the file: {reason}") from None
+    if isinstance(texts, dict):
+        raise ExportError(f"{model.id}: {texts['error']}")
+    return [stable(text) for text in texts]
+
+
+def _job(model: Model, experiment: Experiment | None) -> dict[str, Any]:
+    shape = experiment or next(iter(model.experiments.values()), None)
+    shown = derived.by_unit(model, derived.shown(model, experiment))
+    return {
+        "sbml": derived.document(model, experiment) if experiment else model.sbml,
+        "title": _title(model, experiment),
+        "duration": shape.duration if shape else 60.0,
+        "steps": (shape.points if shape else 121) - 1,
+        "tolerances": [model.solver.relative_tolerance, model.solver.absolute_tolerance],
+        "plots": {
+            f"time course ({unit})": [[e.name or e.id, e.kind == "species"] for e in elements]
+            for unit, elements in shown.items()
+        },
+        "sets": {} if experiment else model.conditions,
+    }
+
+
+def _experiment(model: Model, name: str | None) -> Experiment | None:
+    if name is None:
+        return None
+    if name not in model.experiments:
+        raise ExportError(f"{model.id}: {unknown('experiment', name, model.experiments)}")
+    return model.experiments[name]
+
+
+def _title(model: Model, experiment: Experiment | None) -> str:
+    title = model.metadata.title if model.metadata else model.id
+    return f"{title}: {experiment.title}" if experiment else title
 
 
 def stable(text: str) -> str:
@@ -73,55 +113,3 @@ def _sorted_statements(rdf: str) -> str:
         parent[:] = sorted(parent, key=etree.tostring)
     etree.indent(root, "  ")
     return str(etree.tostring(root, encoding="unicode"))
-
-
-def _parameter_sets(data: DataModel, model: Model) -> None:
-    """Add a parameter set for each named condition."""
-    import COPASI
-
-    sets = data.handle.getModel().getModelParameterSets()
-    for name, changes in model.conditions.items():
-        data.set(changes)
-        found = COPASI.CModelParameterSet(name)
-        sets.addAndOwn(found)
-        found.createFromModel()
-        data.restore()
-
-
-def _experiment(model: Model, name: str | None) -> Experiment | None:
-    if name is None:
-        return None
-    if name not in model.experiments:
-        raise ExportError(f"{model.id}: {unknown('experiment', name, model.experiments)}")
-    return model.experiments[name]
-
-
-def _title(model: Model, experiment: Experiment | None) -> str:
-    title = model.metadata.title if model.metadata else model.id
-    return f"{title}: {experiment.title}" if experiment else title
-
-
-def _time_course(dm: Any, model: Model, experiment: Experiment | None) -> None:
-    import COPASI
-
-    task = dm.getTask("Time-Course")
-    task.setScheduled(True)
-    task.setMethodType(COPASI.CTaskEnum.Method_deterministic)
-    set_tolerances(task, model.solver)
-    problem = task.getProblem()
-    problem.setDuration(experiment.duration if experiment else 60.0)
-    problem.setStepNumber((experiment.points if experiment else 121) - 1)
-    problem.setTimeSeriesRequested(True)
-
-
-def _plots(dm: Any, model: Model, shown: Iterable[str]) -> None:
-    """Add one plot for each unit: the variables of that unit that are shown, against time."""
-    import basico
-
-    for unit, elements in derived.by_unit(model, shown).items():
-        curves = []
-        for element in elements:
-            name = element.name or element.id
-            channel = f"[{name}]" if element.kind == "species" else f"Values[{name}]"
-            curves.append({"name": name, "channels": ["Time", channel]})
-        basico.add_plot(f"time course ({unit})", curves=curves, model=dm)

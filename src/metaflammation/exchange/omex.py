@@ -36,10 +36,11 @@ def archive(model: Model) -> bytes:
 
     Every experiment counts as a master: what executes the archive runs all. The same model gives the same bytes.
     """
-    contents: dict[str, str] = {f"{model.id}.xml": model.sbml, f"{model.id}.cps": copasi.document(model)}
-    for experiment in model.experiments:
-        contents |= {f"experiments/{name}": text for name, text in sedml.files(model, experiment).items()}
-        contents[f"experiments/{experiment}.cps"] = copasi.document(model, experiment)
+    own, *others = copasi.documents(model, [None, *model.experiments])
+    contents: dict[str, str] = {f"{model.id}.xml": model.sbml, f"{model.id}.cps": own}
+    for experiment, text in zip(model.experiments, others, strict=True):
+        contents |= {f"experiments/{name}": content for name, content in sedml.files(model, experiment).items()}
+        contents[f"experiments/{experiment}.cps"] = text
     contents["README.md"] = readme(model, contents)
     contents["metadata.rdf"] = metadata(model)
     buffer = io.BytesIO()
@@ -55,7 +56,7 @@ def archive(model: Model) -> bytes:
 def readme(model: Model, names: Mapping[str, str]) -> str:
     """Return what a reader who unpacks the archive should know."""
     about = model.metadata
-    collection = library.metadata()
+    collection = library.metadata(model.files.collection if model.files else None)
     lines = [f"# {about.title if about else model.id}", ""]
     if about:
         lines += [about.description.strip(), ""]
@@ -104,17 +105,18 @@ def metadata(model: Model) -> str:
     root = etree.Element(_tag("rdf:RDF"), nsmap=SPACES)
     subject = etree.SubElement(root, _tag("rdf:Description"))
     subject.set(_tag("rdf:about"), f"http://omex-library.org/{model.id}.omex")
-    about, collection = model.metadata, library.metadata()
+    about = model.metadata
     _value(subject, "dc:title", about.title if about else model.id)
-    if about is None:
+    if about is None or model.files is None:
         return _text(root)
+    collection = library.metadata(model.files.collection)
     _value(subject, "dc:description", about.description.strip())
     for creator in collection.creators:
         _thing(subject, "dc:creator", creator)
     _thing(subject, "dc:license", collection.licence, f"https://identifiers.org/spdx:{collection.licence}")
     _thing(subject, "bqbiol:hasTaxon", TAXA[about.taxon], f"https://identifiers.org/{about.taxon}")
     for key in about.citations:
-        doi = library.doi(key)
+        doi = library.doi(key, model.files.collection)
         if doi:
             _thing(subject, "bqmodel:isDerivedFrom", key, f"https://identifiers.org/doi:{doi}")
     _value(subject, "dc:created", about.created.isoformat())
