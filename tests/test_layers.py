@@ -8,7 +8,8 @@ import pytest
 import metaflammation
 
 LAYERS = [
-    "cli", "model", "check", "report.fit_page", "report.fits", "report.tables", "report", "build", "exchange",
+    "cli", "model", "revisions", "check", "report.differences", "diff",
+    "report.fit_page", "report.fits", "report.tables", "report", "build", "exchange",
     "exchange.omex", "exchange.copasi", "exchange.sedml", "exchange.derived", "_copasi", "fit", "problem",
     "targets", "measurements", "expectations", "statistics", "runs",
     "simulate", "timecourse", "figures", "engines", "engines.copasi", "engines.roadrunner", "lint", "unit_checks",

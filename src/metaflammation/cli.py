@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from metaflammation.errors import DataError, MetaflammationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import ExitStack
 
     from rich.console import Console
     from rich.progress import Progress
@@ -343,6 +345,39 @@ def export(model: str, form: str, output: Path | None, experiment: str | None, f
 
 
 @app.command()
+@click.argument("first")
+@click.argument("second")
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a file instead of the terminal.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+def diff(first: str, second: str, form: str, output: Path | None, force: bool) -> int:
+    """Show what changed from the model FIRST to SECOND, and what that does to the experiments.
+
+    Each is a model, a file, a folder, or MODEL@REVISION: the model as it was in a revision of the git repository of the
+    working folder. Exit code 1 if they differ.
+    """
+    from contextlib import ExitStack
+
+    from metaflammation import files
+    from metaflammation.diff import compare
+    from metaflammation.report import differences
+
+    if output:
+        files.check_free(output, overwrite=force)
+    with ExitStack() as stack, _progress() as bar:
+        old, new = (_version(text, stack) for text in (first, second))
+        task = bar.add_task("diff", total=sum(len(e.arms) for e in old.experiments.values()))
+        found = compare(old, new, progress=lambda arm: bar.update(task, advance=1, description=arm))
+    found = replace(found, first=first, second=second)
+    written = {"text": differences.text, "markdown": differences.markdown, "json": differences.as_json}[form](found)
+    if output:
+        files.write_text(output, written, overwrite=force)
+    else:
+        click.echo(written, nl=False)
+    return NEGATIVE if found else 0
+
+
+@app.command()
 def doctor() -> int:
     """Show the versions of what the package needs, and how to get what is missing."""
     from metaflammation.doctor import diagnose
@@ -373,6 +408,20 @@ def _loaded(files: ModelFiles) -> Model:
     from metaflammation.model import Model
 
     return Model(files.id, files.sbml(), files)
+
+
+def _version(text: str, stack: ExitStack) -> Model:
+    """Return a model, or one as it was in a revision."""
+    from metaflammation import revisions
+    from metaflammation.model import load
+
+    name, at, revision = text.partition("@")
+    if not at or Path(text).exists():
+        return load(text)
+    if not revision:
+        raise DataError(f"{text}: name a revision after the @, e.g. {name}@HEAD~1")
+    folder = stack.enter_context(revisions.folder_of(revision, Path()))
+    return load(folder / "models" / name / f"{name}.xml")
 
 
 def _assignments(texts: tuple[str, ...]) -> dict[str, str]:
