@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,7 +119,9 @@ def to_frame(found: list[Outcome]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).set_index("id")
 
 
-def check_model(model: Model, engines: tuple[str, ...], progress: Progress = lambda _: None) -> Checked:
+def check_model(
+    model: Model, engines: tuple[str, ...], progress: Progress = lambda _: None, workers: int = 1
+) -> Checked:
     """Simulate every experiment in every engine and evaluate every expectation.
 
     Parameters
@@ -128,6 +132,8 @@ def check_model(model: Model, engines: tuple[str, ...], progress: Progress = lam
         Names of engines; the first one is also used for what rests on assumed parameters.
     progress : callable, optional
         Told the name of each piece of work before it begins; :func:`steps` is their number.
+    workers : int, optional
+        Processes that move parameters.
     """
     benches = {name: model.runs(name) for name in engines}
     found: dict[str, tuple[Outcome, ...]] = {}
@@ -142,7 +148,7 @@ def check_model(model: Model, engines: tuple[str, ...], progress: Progress = lam
     return Checked(
         model=model.id,
         outcomes=found,
-        assumed=assumed_shares(model, engines[0], progress),
+        assumed=assumed_shares(model, engines[0], progress, workers),
         disagreement=disagreement,
         where=where,
         fit=measurements.agreement(model, benches[engines[0]]),
@@ -194,31 +200,76 @@ def movable(model: Model) -> list[str]:
     ]
 
 
-def assumed_shares(model: Model, engine: str, progress: Progress = lambda _: None) -> dict[str, float]:
+def assumed_shares(
+    model: Model, engine: str, progress: Progress = lambda _: None, workers: int = 1
+) -> dict[str, float]:
     """Return, for each expectation, the share of assumed parameters in what its value rests on.
 
     Each parameter is moved by one percent; the share is the sum of the absolute changes of the value that assumed
     parameters cause, over the sum of all. Laws, and values that no parameter moves, are left out.
     """
-    coarse = load_engine(engine, model.sbml, model.elements, COARSE)
-    wanted = [e for e in model.expectations.values() if e.kind != "law"]
-    base_runs = Runs(coarse, model.elements, model.experiments, model.conditions)
-    base = {e.id: evaluate(e.value, base_runs) for e in wanted}
-    size = {e.id: e.scale or 0.0 for e in wanted}
-    total = dict.fromkeys(base, 0.0)
-    assumed = dict.fromkeys(base, 0.0)
-    for parameter in movable(model):
+    bench = _Bench(model, engine)
+    base = bench.values({})
+    size = {e.id: e.scale or 0.0 for e in bench.wanted}
+    total, assumed = dict.fromkeys(base, 0.0), dict.fromkeys(base, 0.0)
+    for parameter, values in _moved(bench, workers):
         progress(f"what rests on {parameter}")
-        value = model.elements[parameter].value or 0.0
-        moved = {parameter: value * (1 + STEP)}
-        runs = Runs(coarse, model.elements, model.experiments, model.conditions, base=moved)
-        for e in wanted:
-            change = abs(evaluate(e.value, runs) - base[e.id])
+        for i, value in values.items():
+            change = abs(value - base[i])
             if np.isfinite(change):
-                total[e.id] += change
+                total[i] += change
                 if model.parameters[parameter].evidence == "assumed":
-                    assumed[e.id] += change
+                    assumed[i] += change
     return {i: assumed[i] / total[i] for i in base if total[i] > INSENSITIVE * max(abs(base[i]), size[i])}
+
+
+@dataclass
+class _Bench:
+    """The expectations of a model in a coarse engine, with parameters moved; workers have one each."""
+
+    model: Model
+    engine: str
+
+    def __post_init__(self) -> None:
+        self.wanted = [e for e in self.model.expectations.values() if e.kind != "law"]
+        self.coarse = load_engine(self.engine, self.model.sbml, self.model.elements, COARSE)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Bench, (self.model, self.engine)
+
+    def values(self, base: Mapping[str, float]) -> dict[str, float]:
+        """Return the value of each expectation with other values of parameters."""
+        runs = Runs(self.coarse, self.model.elements, self.model.experiments, self.model.conditions, base=base)
+        return {e.id: evaluate(e.value, runs) for e in self.wanted}
+
+    def moved(self, parameter: str) -> dict[str, float]:
+        """Return the value of each expectation with one parameter moved."""
+        return self.values({parameter: (self.model.elements[parameter].value or 0.0) * (1 + STEP)})
+
+
+def _moved(bench: _Bench, workers: int) -> Iterator[tuple[str, dict[str, float]]]:
+    """Return each parameter with the values of the expectations when it is moved, in order."""
+    parameters = movable(bench.model)
+    if workers == 1:
+        yield from ((p, bench.moved(p)) for p in parameters)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn"), _remember, (bench,)) as pool:
+        yield from zip(parameters, pool.map(_move, parameters), strict=True)
+
+
+_bench: _Bench | None = None
+
+
+def _remember(bench: _Bench) -> None:
+    """Keep the bench in a worker, with its engine compiled once."""
+    global _bench  # noqa: PLW0603 - the state of a worker process
+    _bench = bench
+
+
+def _move(parameter: str) -> dict[str, float]:
+    if _bench is None:
+        raise RuntimeError("the worker was started without a bench")
+    return _bench.moved(parameter)
 
 
 def control_outcomes(

@@ -194,9 +194,10 @@ def simulate(
 @click.argument("model", required=False)
 @click.option("--engine", type=click.Choice(["roadrunner", "copasi", "all"]), default="all", show_default=True)
 @click.option("--strict", is_flag=True, help="Count known failures as failures.")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1), help="Processes.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write everything as JSON.")
 @click.option("--force", is_flag=True, help="Overwrite an existing JSON file.")
-def check(model: str | None, engine: str, strict: bool, json_path: Path | None, force: bool) -> int:
+def check(model: str | None, engine: str, strict: bool, workers: int, json_path: Path | None, force: bool) -> int:
     """Build, lint and simulate MODEL (or all models), and evaluate every expectation."""
     from metaflammation import files
     from metaflammation.check import as_json
@@ -209,7 +210,7 @@ def check(model: str | None, engine: str, strict: bool, json_path: Path | None, 
     passed, results = True, []
     for loaded in map(_loaded, _files(model)):
         sound = _sound(loaded)
-        checked = _check_with_progress(loaded, engines)
+        checked = _check_with_progress(loaded, engines, workers)
         _print_check(console, checked)
         results.append(as_json(checked))
         passed &= sound and checked.passed(strict=strict)
@@ -471,12 +472,12 @@ def _progress() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _check_with_progress(model: Model, engines: tuple[str, ...]) -> Checked:
+def _check_with_progress(model: Model, engines: tuple[str, ...], workers: int) -> Checked:
     from metaflammation.check import check_model, steps
 
     with _progress() as bar:
         task = bar.add_task(model.id, total=steps(model, engines))
-        return check_model(model, engines, lambda what: bar.update(task, advance=1, description=what))
+        return check_model(model, engines, lambda what: bar.update(task, advance=1, description=what), workers)
 
 
 def _print_check(console: Console, checked: Checked) -> None:
