@@ -6,10 +6,12 @@ import re
 
 import numpy as np
 import pytest
+from lxml import etree
 
 import metaflammation as mf
-from metaflammation import build, library, sbml
+from metaflammation import build, composition, library, sbml
 from metaflammation.check import AGREEMENT, compare
+from metaflammation.engines import Phase, Plan
 from metaflammation.errors import DataError
 from metaflammation.lint import RULES, Subject, lint
 
@@ -191,3 +193,48 @@ def test_result_of_a_check_is_valid_json():
     assert loaded["expectations"][0]["value"] is None
     assert loaded["counts"]["fails"] == 1
     assert {row["r2"] for row in loaded["fit"]} > {None}
+
+
+COMPOSED = [name for name in NAMES if MODELS[name].files.comp()]
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+def test_hierarchical_form_is_clean_and_says_what_the_flat_form_says(name):
+    comp = MODELS[name].files.comp()
+    assert sbml.findings(comp, name) == []
+    flat = sbml.flatten(comp, name)
+    assert sbml.findings(flat, name) == []
+    assert composition.differences(MODELS[name].sbml, flat) == []
+
+
+@pytest.mark.copasi
+@pytest.mark.parametrize("engine", ["roadrunner", "copasi"])
+@pytest.mark.parametrize("name", COMPOSED)
+def test_hierarchical_form_moves_as_the_flat_form_in_both_engines(name, engine):
+    model = MODELS[name]
+    flat = mf.Model(name, sbml.flatten(model.files.comp(), name), None)
+    plan = Plan({}, 0.0, (Phase(0.0),), tuple(np.linspace(0, 1e4, 11)))
+    ours, theirs = (m.engine(engine) for m in (model, flat))
+    expected = dict(zip(ours.columns, ours.run(plan).T, strict=True))
+    found = {c.replace("__", "_"): v for c, v in zip(theirs.columns, theirs.run(plan).T, strict=True)}
+    assert found.keys() == expected.keys()
+    for column, values in expected.items():
+        size = max(np.ptp(values), 1e-3 * np.abs(values).max(), 1e-12)
+        assert np.abs(found[column] - values).max() <= 1e-6 * size, column
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+def test_every_declared_link_is_in_the_hierarchical_form(name):
+    """A link that Antimony drops leaves no trace: what the source synchronises is counted against what is replaced."""
+    with MODELS[name].files.source as path:
+        source = re.sub(r"//.*", "", path.read_text("utf-8"))
+    declared = set(re.findall(r"\b(\w+)\.(\w+) is \w+", source))
+    root = etree.fromstring(MODELS[name].files.comp().encode())
+    space = f"{{{root.nsmap['comp']}}}"
+    replaced = {
+        (e.get(f"{space}submodelRef"), e.get(f"{space}idRef") or e.get(f"{space}unitRef") or e.get(f"{space}portRef"))
+        for kind in ("replacedElement", "replacedBy")
+        for e in root.iter(space + kind)
+    }
+    assert declared
+    assert declared <= replaced
