@@ -213,14 +213,19 @@ def test_hierarchical_form_is_clean_and_says_what_the_flat_form_says(name):
 def test_hierarchical_form_moves_as_the_flat_form_in_both_engines(name, engine):
     model = MODELS[name]
     flat = mf.Model(name, sbml.flatten(model.files.comp(), name), None)
-    plan = Plan({}, 0.0, (Phase(0.0),), tuple(np.linspace(0, 1e4, 11)))
-    ours, theirs = (m.engine(engine) for m in (model, flat))
-    expected = dict(zip(ours.columns, ours.run(plan).T, strict=True))
-    found = {c.replace("__", "_"): v for c, v in zip(theirs.columns, theirs.run(plan).T, strict=True)}
-    assert found.keys() == expected.keys()
-    for column, values in expected.items():
-        size = max(np.ptp(values), 1e-3 * np.abs(values).max(), 1e-12)
+    ours, theirs = (courses_from_a_push(m, engine) for m in (model, flat))
+    found = {column.replace("__", "_"): values for column, values in theirs.items()}
+    assert found.keys() == ours.keys()
+    for column, values in ours.items():
+        size = max(np.ptp(values), 1e-2 * np.abs(values).max(), 1e-9)
         assert np.abs(found[column] - values).max() <= 1e-6 * size, column
+
+
+def courses_from_a_push(model, engine):
+    """Return every variable over a week after all species were pushed up by a third."""
+    pushed = {e.id: 1.3 * e.value for e in model.elements.values() if e.kind == "species" and e.value}
+    plan = Plan(pushed, 0.0, (Phase(0.0),), tuple(np.linspace(0, 1e4, 11)))
+    return dict(zip(model.engine(engine).columns, model.engine(engine).run(plan).T, strict=True))
 
 
 @pytest.mark.parametrize("name", COMPOSED)

@@ -183,14 +183,20 @@ def doi(key: str, collection: Collection | None = None) -> str | None:
 
 
 @cache
-def _seen(collection: Collection) -> frozenset[str]:
+def _labels(collection: Collection) -> dict[str, str]:
     columns = {"curie": str, "label": str, "seen_in": str}
-    return frozenset(tables.read_table(_shared(collection, "annotations.tsv"), "annotations.tsv", columns)["curie"])
+    rows = tables.read_table(_shared(collection, "annotations.tsv"), "annotations.tsv", columns)
+    return dict(zip(rows["curie"], rows["label"], strict=True))
 
 
 def seen_identifiers(collection: Collection | None = None) -> frozenset[str]:
     """Return the identifiers of ``annotations.tsv``, which says of each where it and its meaning were seen."""
-    return _seen(collection or packaged())
+    return frozenset(_labels(collection or packaged()))
+
+
+def label(curie: str, collection: Collection | None = None) -> str:
+    """Return what an identifier of ``annotations.tsv`` means; the identifier itself if it is not listed."""
+    return _labels(collection or packaged()).get(curie, curie)
 
 
 def _shared(collection: Collection, name: str) -> str:

@@ -91,7 +91,7 @@ def catalogue() -> pd.DataFrame:
                 "expectations": len(model.expectations),
             }
         )
-    return pd.DataFrame(rows).set_index("model")
+    return pd.DataFrame(rows).astype({"tier": "Int64"}).set_index("model")
 
 
 class Model:

@@ -114,7 +114,8 @@ def metadata(model: Model) -> str:
     for creator in collection.creators:
         _thing(subject, "dc:creator", creator)
     _thing(subject, "dc:license", collection.licence, f"https://identifiers.org/spdx:{collection.licence}")
-    _thing(subject, "bqbiol:hasTaxon", TAXA[about.taxon], f"https://identifiers.org/{about.taxon}")
+    taxon = library.label(about.taxon, model.files.collection)
+    _thing(subject, "bqbiol:hasTaxon", taxon, f"https://identifiers.org/{about.taxon}")
     for key in about.citations:
         doi = library.doi(key, model.files.collection)
         if doi:
@@ -122,9 +123,6 @@ def metadata(model: Model) -> str:
     _value(subject, "dc:created", about.created.isoformat())
     _value(subject, "dc:modified", about.modified.isoformat())
     return _text(root)
-
-
-TAXA = {"taxonomy:9606": "Homo sapiens"}
 
 
 def _value(parent: Any, name: str, text: str) -> None:

@@ -108,7 +108,7 @@ def frame(data: pd.DataFrame, title: str = "") -> Table:
     for column in data.columns:
         table.add_column(str(column), justify="right" if data[column].dtype.kind in "if" else "left")
     for index, row in zip(data.index, data.itertuples(index=False), strict=True):
-        table.add_row(str(index), *("" if x is None else str(x) for x in row))
+        table.add_row(str(index), *("" if x is None or str(x) == "<NA>" else str(x) for x in row))
     return table
 
 
