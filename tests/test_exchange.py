@@ -17,8 +17,12 @@ from metaflammation.exchange import FORMS, copasi, derived
 from metaflammation.timecourse import TimeCourse
 
 MODELS = {name: mf.load(name) for name in library.catalogue()}
+FIRST = 2
+"""Experiments of each model that every run of the tests exports; the others are slow in sum."""
 SINGLE = [
-    pytest.param(m, e, id=f"{m.id}-{e.id}") for m in MODELS.values() for e in m.experiments.values() if e.doses is None
+    pytest.param(m, e, id=f"{m.id}-{e.id}", marks=[pytest.mark.slow] if n >= FIRST else [])
+    for m in MODELS.values()
+    for n, e in enumerate(e for e in m.experiments.values() if e.doses is None)
 ]
 
 
