@@ -1,5 +1,7 @@
 #!/bin/sh
-# Core tests on the other supported Pythons that are present here; each has an environment of its own.
+# Core tests on the other supported Pythons that are present here; each has an environment of its own. The language
+# version cannot change what a simulation gives: expectations and COPASI are left to the first Python, and one model is
+# checked as a whole.
 set -eu
 for version in 3.12 3.13; do
   python=$(command -v "python$version" || true)
@@ -20,5 +22,6 @@ for version in 3.12 3.13; do
     touch "$venv/.installed"
   fi
   echo "core tests on $("$venv/bin/python" --version)"
-  "$venv/bin/pytest" -q -n 2 -m "not slow"
+  "$venv/bin/pytest" -q -n 2 -m "not slow and not copasi" --ignore tests/test_expectations.py
+  "$venv/bin/metaflammation" check insulin_cascade --engine roadrunner
 done
