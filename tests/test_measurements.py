@@ -56,7 +56,10 @@ def test_committed_parameters_fit_the_data(name):
 @pytest.mark.parametrize("name", WITH_DATA)
 def test_agreement_notices_a_moved_parameter(name):
     model = mf.load(name)
-    changes = {"er_stress": {"f_JNK_total": 0.0, "drive_ceramide_adiponectin": 3.0}, "insulin_cascade": {"k_IR_phos": 0.2}}[name]
+    changes = {
+        "er_stress": {"f_JNK_total": 0.0, "drive_ceramide_adiponectin": 3.0},
+        "insulin_cascade": {"k_IR_phos": 0.2},
+    }[name]
     here = measurements.agreement(model, model.runs())["chi2"].sum()
     moved = measurements.agreement(model, model.runs(overrides=changes))["chi2"].sum()
     assert moved > here + 10

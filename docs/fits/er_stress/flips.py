@@ -1,4 +1,5 @@
-"""Which verdicts of er_stress flip when one parameter moves by 20 %: run as a script, it writes flips.tsv beside itself."""
+# ruff: noqa: INP001 - a script of one page, not a package
+"""Which verdicts of er_stress flip when one parameter moves by 20 %; writes flips.tsv beside itself."""
 
 from __future__ import annotations
 
