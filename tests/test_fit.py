@@ -13,7 +13,7 @@ from metaflammation.records import Target
 from metaflammation.statistics import time_to_max
 
 WITH_DATA = [n for n in library.catalogue() if any(p.estimate for p in mf.load(n).estimated.values())]
-FREEDOM = {"insulin_cascade": (24, 17, 3)}
+FREEDOM = {"insulin_cascade": (24, 17, 3), "hormone_axis": (18, 0, 0)}
 
 
 @pytest.fixture(scope="module")
