@@ -44,7 +44,7 @@ def test_estimate_leaves_values_that_are_known():
 
 @pytest.mark.parametrize("name", WITH_DATA)
 def test_committed_parameters_fit_the_data(name):
-    bar = {"insulin_cascade": (161, 125.0)}
+    bar = {"insulin_cascade": (161, 125.0), "hormone_axis": (0, 0.0)}
     model = mf.load(name)
     table = measurements.agreement(model, model.runs())
     fitted = table[table["use"] == "fit"]
@@ -55,7 +55,8 @@ def test_committed_parameters_fit_the_data(name):
 
 @pytest.mark.parametrize("name", WITH_DATA)
 def test_agreement_notices_a_moved_parameter(name):
+    change = {"insulin_cascade": {"k_IR_phos": 0.2}, "hormone_axis": {"k_testosterone": 0.003}}
     model = mf.load(name)
     here = measurements.agreement(model, model.runs())["chi2"].sum()
-    moved = measurements.agreement(model, model.runs(overrides={"k_IR_phos": 0.2}))["chi2"].sum()
+    moved = measurements.agreement(model, model.runs(overrides=change[name]))["chi2"].sum()
     assert moved > here + 10
