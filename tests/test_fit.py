@@ -13,7 +13,13 @@ from metaflammation.records import Target
 from metaflammation.statistics import time_to_max
 
 WITH_DATA = [n for n in library.catalogue() if any(p.estimate for p in mf.load(n).estimated.values())]
-FREEDOM = {"insulin_cascade": (24, 17, 3), "cytokine_crosstalk": (28, 0, 0)}
+FREEDOM = {
+    "insulin_cascade": (24, 17, 3),
+    "cytokine_crosstalk": (28, 0, 0),
+    "er_stress": (24, 0, 0),
+    "hormone_axis": (18, 0, 0),
+}
+"""Most free parameters, scales and offsets of each model."""
 
 
 @pytest.fixture(scope="module")
