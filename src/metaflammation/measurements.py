@@ -72,7 +72,8 @@ def scaling(model: Model, runs: Runs) -> dict[str, float]:
 
     They come from the rows that are fitted; those that occur in no fitted row, from the rows that are compared.
     """
-    return _estimated(model, runs, read(model))[0]
+    rows = read(model)
+    return {} if rows.empty else _estimated(model, runs, rows)[0]
 
 
 def _estimated(model: Model, runs: Runs, rows: pd.DataFrame) -> tuple[dict[str, float], np.ndarray]:
@@ -139,7 +140,8 @@ def _states(runs: Runs, rows: pd.DataFrame) -> dict[str, np.ndarray]:
     for arm, group in rows.groupby("experimentId"):
         data = runs.arm(str(arm)).data
         now = data.loc[group["time"].round(9)].set_axis(group.index)
-        parts.append(now.assign(**data.iloc[0].add_prefix(BASAL)))
+        start = data.iloc[[0] * len(now)].add_prefix(BASAL).set_axis(now.index)
+        parts.append(pd.concat([now, start], axis=1))
     table = pd.concat(parts).loc[rows.index]
     return {str(c): table[c].to_numpy() for c in table.columns}
 

@@ -33,7 +33,7 @@ def document(model: Model, experiment: Experiment) -> str:
     parsed = sbml.document(model.sbml, model.id)
     derived = parsed.getModel()
     derived.getListOfInitialAssignments().clear(True)
-    for element, value in ({**plan.initial, **start}).items():
+    for element, value in ({**plan.initial, **plan.phases[0].changes, **start}).items():
         _set(derived, model, element, float(value))
     for phase in plan.phases[1:]:
         _event(derived, phase.start, phase.changes, model)
