@@ -49,7 +49,7 @@ def test_every_module_has_its_layer():
 def test_module_imports_only_from_lower_layers(module):
     rank = {name: n for n, name in enumerate(LAYERS)}
     package_init = {
-        "exchange": {"exchange.copasi", "exchange.omex", "exchange.sedml"},
+        "exchange": {"exchange.copasi", "exchange.omex", "exchange.petab", "exchange.sedml"},
         "engines": {"engines.copasi", "engines.roadrunner"},
     }
     for target in imported(MODULES[module]):

@@ -310,12 +310,14 @@ def fit_report(model: str, results: tuple[Path, ...], output: Path, leave_one_ou
 
 @app.command()
 @click.argument("model")
-@click.option("--to", "form", required=True, help="sbml, sbml-l3v1, comp, antimony, copasi, sedml or omex.")
+@click.option(
+    "--to", "form", required=True, help="sbml, sbml-l3v1, comp, antimony, copasi, sedml, petab, petab-v1 or omex."
+)
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="File to write (sedml: folder); by default named after the model. With 'all': the folder to write into.",
+    help="File (sedml, petab: folder), named after the model by default. With 'all': the folder to write into.",
 )
 @click.option("--experiment", help="For copasi and sedml: the experiment to write, ready to run.")
 @click.option("--force", is_flag=True, help="Overwrite existing files.")

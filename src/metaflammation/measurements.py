@@ -45,6 +45,11 @@ def read(model: Model) -> pd.DataFrame:
     return rows.assign(observableFormula=rows["observableId"].map(formulas))
 
 
+def fitted(model: Model) -> bool:
+    """Return whether a model has measured series to which it is fitted."""
+    return bool((read(model)["use"] == "fit").any())
+
+
 def published(model: Model) -> dict[str, str]:
     """Return, for each data set, how well a published model fits it, as text."""
     if model.files is None or not model.files.has_validation("published_fits.tsv"):

@@ -395,9 +395,10 @@ class Model:
         Parameters
         ----------
         form : str
-            ``sbml``, ``sbml-l3v1``, ``comp``, ``antimony``, ``copasi``, ``sedml`` or ``omex``.
+            ``sbml``, ``sbml-l3v1``, ``comp``, ``antimony``, ``copasi``, ``sedml``, ``petab``, ``petab-v1`` or
+            ``omex``.
         path : path
-            The file to write; for ``sedml`` the folder.
+            The file to write; for ``sedml`` and ``petab`` the folder.
         experiment : str, optional
             For ``copasi`` and ``sedml``: the experiment that is written ready to run. Without it the COPASI file holds
             the model with a parameter set for each condition, and the folder holds every experiment.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metaflammation import compile as compiling
-from metaflammation import files, sbml
+from metaflammation import files, measurements, sbml
 from metaflammation.errors import ExportError, unknown
 
 if TYPE_CHECKING:
@@ -31,9 +31,14 @@ FORMS = {
     "antimony": Form("Antimony, in one file", ".ant"),
     "copasi": Form("COPASI file", ".cps", experiment=True),
     "sedml": Form("folder of SED-ML documents and the SBML that they simulate", experiment=True),
+    "petab": Form("folder of the estimation problem, PEtab version 2"),
+    "petab-v1": Form("folder of the estimation problem, PEtab version 1"),
     "omex": Form("COMBINE archive of all this", ".omex"),
 }
 """The forms that can be written, by the names that the command line takes."""
+
+
+PETAB = {"petab": 2, "petab-v1": 1}
 
 
 def default_name(model: Model, form: str, experiment: str | None = None) -> str:
@@ -49,6 +54,8 @@ def inapplicable(model: Model, form: str) -> str | None:
         return "has no submodels, so there is no hierarchical form; export sbml"
     if form == "sedml" and not model.experiments:
         return "has no experiments that SED-ML could describe"
+    if form in PETAB and not measurements.fitted(model):
+        return "has no fitted series, which is what PEtab describes"
     return None
 
 
@@ -63,7 +70,7 @@ def export(model: Model, form: str, path: Path, *, experiment: str | None, overw
         raise ExportError(f"{model.id}: {reason}")
     if not FORMS[form].ending:
         files.check_folder(path, overwrite=overwrite)
-        files.write_folder(path, _folder(model, experiment), overwrite=overwrite)
+        files.write_folder(path, _folder(model, form, experiment), overwrite=overwrite)
     else:
         files.check_free(path, overwrite=overwrite)
         files.write_bytes(path, _file(model, form, experiment), overwrite=overwrite)
@@ -90,7 +97,11 @@ def _file(model: Model, form: str, experiment: str | None) -> bytes:
     return text.encode()
 
 
-def _folder(model: Model, experiment: str | None) -> dict[str, str]:
+def _folder(model: Model, form: str, experiment: str | None) -> dict[str, str]:
+    if form in PETAB:
+        from metaflammation.exchange import petab
+
+        return petab.tables(model, PETAB[form])
     from metaflammation.exchange import sedml
 
     return sedml.files(model, experiment)

@@ -7,8 +7,8 @@ import re
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from metaflammation import library
-from metaflammation.exchange import copasi, sedml
+from metaflammation import library, measurements
+from metaflammation.exchange import copasi, petab, sedml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +41,8 @@ def archive(model: Model) -> bytes:
     for experiment, text in zip(model.experiments, others, strict=True):
         contents |= {f"experiments/{name}": content for name, content in sedml.files(model, experiment).items()}
         contents[f"experiments/{experiment}.cps"] = text
+    if measurements.fitted(model):
+        contents |= {f"petab/{name}": text for name, text in petab.tables(model).items()}
     contents["README.md"] = readme(model, contents)
     contents["metadata.rdf"] = metadata(model)
     buffer = io.BytesIO()

@@ -11,7 +11,7 @@ import math
 import textwrap
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from metaflammation.simulate import Protocol
 from metaflammation.tables import read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from metaflammation.model import Model
     from metaflammation.records import EstimatedParameter, Experiment
@@ -287,11 +287,17 @@ class _Document:
         if not estimated and not mixed.shares:
             return mixed
         self.add(mixed, target, target)
-        for item in self._model.getListOfAllElements():
+        for item in self._formulas():
             item.renameSIdRefs(target, target + IN_RUN)
         self.parameter(target + IN_RUN, 0.0, like=target, moves=True)
         self._together[target + IN_RUN] = mixed.formula
         return mixed
+
+    def _formulas(self) -> Iterator[Any]:
+        """Return what holds formulas. libSBML's list of all elements holds None once libSEDML is loaded."""
+        yield from self._model.getListOfRules()
+        yield from self._model.getListOfInitialAssignments()
+        yield from (r.getKineticLaw() for r in self._model.getListOfReactions() if r.isSetKineticLaw())
 
     def add(self, mixed: _Mixed, target: str, value: str = "") -> None:
         """Add the parameters of a mixed quantity that is of the kind of ``target`` and stands for ``value``."""
