@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import click
+import libsbml
 import numpy as np
 import pandas as pd
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -106,7 +107,7 @@ class Case:
         path = Path(folder) / f"{self.model.id}_{self.experiment}_{form}.xml"
         if not path.exists():
             level = LEVELS[form]
-            path.write_text(sbml.to_level(self.text, *level, self.model.id) if level else self.text, "utf-8")
+            path.write_text(convert(self.text, *level, self.model.id) if level else self.text, "utf-8")
         return path
 
     def tolerances(self, kind):
@@ -129,6 +130,15 @@ class Case:
             raise ValueError("gives numbers that are not finite")
         worst = pd.Series(differences.max(axis=0), index=shared) / self.ranges[shared]
         return float(worst.max()), str(worst.idxmax())
+
+
+def convert(text, level, version, where):
+    """Return the document in another level; Level 2 has no place for creators that are organisations."""
+    if level > 2:
+        return sbml.to_level(text, level, version, where)
+    parsed = sbml.document(text, where)
+    parsed.getModel().unsetModelHistory()
+    return sbml.to_level(libsbml.writeSBMLToString(parsed), level, version, where)
 
 
 class Process:
@@ -228,10 +238,10 @@ def _result(process, case, kind, folder):
 
 
 def install(reader, python):
-    """Make the environment of a foreign reader."""
+    """Make the environment of a foreign reader, or complete it."""
     if not python.exists():
         venv.create(python.parent.parent, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *reader.environment], check=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *reader.environment], check=True)
 
 
 @dataclass
