@@ -15,6 +15,8 @@ import tempfile
 import threading
 import tomllib
 import venv
+from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -121,8 +123,8 @@ class Case:
         theirs = pd.read_csv(path)
         if missing := self.needed - set(theirs):
             raise ValueError(f"gives no course of {', '.join(sorted(missing))}")
-        times = theirs["time"].iloc[self.rows]
-        if len(theirs) != self.points or not np.allclose(times, self.curves.index, rtol=1e-9, atol=1e-9):
+        grid = np.linspace(0.0, self.end, self.points)
+        if len(theirs) != self.points or not np.allclose(theirs["time"], grid, rtol=1e-9, atol=1e-9):
             raise ValueError("gives other output times")
         shared = [c for c in self.curves if c in theirs]
         differences = np.abs(theirs[shared].iloc[self.rows].to_numpy() - self.curves[shared].to_numpy())
@@ -134,11 +136,11 @@ class Case:
 
 def convert(text, level, version, where):
     """Return the document in another level; Level 2 has no place for creators that are organisations."""
-    if level > 2:
-        return sbml.to_level(text, level, version, where)
-    parsed = sbml.document(text, where)
-    parsed.getModel().unsetModelHistory()
-    return sbml.to_level(libsbml.writeSBMLToString(parsed), level, version, where)
+    if level == LEVELS["l2v5"][0]:
+        parsed = sbml.document(text, where)
+        parsed.getModel().unsetModelHistory()
+        text = libsbml.writeSBMLToString(parsed)
+    return sbml.to_level(text, level, version, where)
 
 
 class Process:
@@ -151,25 +153,24 @@ class Process:
 
     def _start(self):
         self.messages = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - see close()
-        self.process = subprocess.Popen(
-            [self.python, HERE / "readers" / "run.py", self.reader.runner],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.messages, encoding="utf-8",
-        )  # fmt: skip
+        command = [self.python, HERE / "readers" / "run.py", self.reader.runner]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.messages}
+        self.process = subprocess.Popen(command, encoding="utf-8", **pipes)
         self.lines = queue.SimpleQueue()
-        threading.Thread(target=self._listen, args=(self.process.stdout, self.lines), daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
         self.hello = self._answer()
 
-    @staticmethod
-    def _listen(stream, lines):
-        for line in stream:
-            lines.put(line)
-        lines.put("")
+    def _listen(self):
+        for line in self.process.stdout:
+            self.lines.put(line)
+        self.lines.put("")
 
     def _answer(self):
         try:
             line = self.lines.get(timeout=PATIENCE)
         except queue.Empty:
-            self.close()
+            self.process.kill()
             return {"error": f"no result within {PATIENCE:g} s"}
         if line:
             return json.loads(line)
@@ -180,19 +181,24 @@ class Process:
 
     def run(self, case):
         """Return the answer to one case."""
-        if self.process.poll() is not None:
-            self._start()
         if "error" in self.hello:
             return self.hello
         self.process.stdin.write(json.dumps(case) + "\n")
         self.process.stdin.flush()
-        return self._answer()
+        answer = self._answer()
+        if not self.listener.is_alive():
+            self.close()
+            self._start()
+        return answer
 
     def close(self):
-        """End the process."""
+        """End the process and everything that listens to it."""
         self.process.kill()
         self.process.wait()
-        self.process.stdin.close()
+        self.listener.join()
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.stdout.close()
         self.messages.close()
 
 
@@ -207,6 +213,8 @@ def readers():
 
 def run(reader, python, cases, folder, kinds=("ours",), progress=lambda: None):
     """Return the versions of a reader and its results; None and the reason if it cannot be started."""
+    if not Path(python).exists():
+        return None, "its environment is missing; --install makes it"
     process = Process(reader, python)
     try:
         if "error" in process.hello:
@@ -229,7 +237,7 @@ def _result(process, case, kind, folder):
         path = case.write(process.reader.form, folder)
         settings = {"end": case.end, "points": case.points, "tolerances": case.tolerances(kind)}
         answer = process.run({"sbml": str(path), "csv": str(out), **settings})
-        result.seconds, result.error = answer.get("seconds"), answer.get("error", "")
+        result.seconds, result.error = answer.get("seconds"), answer.get("error", "").replace(f"{folder}/", "")
         if not result.error:
             result.difference, result.variable = case.compare(out)
     except (ValueError, mf.MetaflammationError) as error:
@@ -252,6 +260,14 @@ class Gauntlet:
     versions: dict = field(default_factory=dict)
     absent: dict = field(default_factory=dict)
     results: list = field(default_factory=list)
+
+    def add(self, reader, versions, results):
+        """Add what :func:`run` returned."""
+        if versions is None:
+            self.absent[reader.id] = results + (f"; {reader.how}" if reader.how else "")
+        else:
+            self.versions[reader.id] = versions
+            self.results += results
 
     def of(self, reader, model, kind):
         """Return the results of a reader on a model."""
@@ -291,11 +307,8 @@ class Gauntlet:
         found = {}
         for r in self.results:
             if r.reader == reader.id and r.error and r.tolerances == "ours":
-                found.setdefault(r.error, []).append(r.model)
-        return [
-            f"`{error.replace('`', chr(39))[:300]}` ({', '.join(f'{m}: {models.count(m)}' for m in dict.fromkeys(models))})"
-            for error, models in found.items()
-        ]
+                found.setdefault(r.error.replace("`", "'")[:300], Counter())[r.model] += 1
+        return [f"`{error}` ({', '.join(f'{m}: {n}' for m, n in where.items())})" for error, where in found.items()]
 
 
 def page(done, chosen, command):
@@ -325,12 +338,12 @@ PAGE_TEXT = """\
 
 Do other programs that open our SBML give our curves? Written by `{command}`; do not edit.
 
-For each experiment the SBML goes out that COPASI files and SED-ML use: it starts equilibrated, later periods are events,
-of a series of doses it holds the highest. Each reader runs it as one plain time course with the output points of the
-experiment. The number is the largest difference from our curve over all points, variables and experiments of a model,
+For each experiment the SBML goes out that SED-ML and COPASI files use: it starts equilibrated, later periods are
+events, and of a series of doses it holds the highest. Each reader runs it as one plain time course with the output
+points of the experiment. The number is the largest difference from our curve over all points, variables and experiments of a model,
 divided by the range of the variable in the experiment (a variable that moves by less than {smallest} of its size is
 measured against that fraction). Points at the start of a period are left out: whether they show the values before or
-after it is up to the program. **Bold** is above the tolerance; (8 of 9) counts the experiments that the reader could run.
+after it is up to the program. **Bold** is above the tolerance; (8 of 9) counts the experiments that could be run.
 
 ## With our tolerances
 
@@ -340,19 +353,19 @@ Relative and absolute tolerance of the integrator as in `models/metadata.toml`.
 
 ## With the tolerances that each reader sets by itself
 
-What someone sees who opens the file and presses Run.
+What someone gets who opens the file and presses Run.
 
 {own}
 
-## Versions and tolerances
+## Versions, and why these tolerances
 
-| reader | tolerance | versions | why this tolerance |
+| reader | tolerance | versions | why |
 | --- | --- | --- | --- |
 {reasons}
 
 ## What readers cannot do
 
-Messages are those of this run, with the number of experiments in which they came.
+Messages are those of this run, with the number of experiments of each model in which they came.
 
 {limits}
 """
@@ -370,47 +383,38 @@ Messages are those of this run, with the number of experiments in which they cam
 @click.option("--write", is_flag=True, help="Write docs/readers.md (all models and readers).")
 def main(names, wanted, environments, make, out, write):
     """Hold the curves of other programs against ours; exit code 1 if a tested reader is not near enough."""
-    known = readers()
-    for name, choices in [(n, library.catalogue()) for n in names] + [(n, known) for n in wanted]:
-        if name not in choices:
-            raise click.BadParameter(f"{name}: choose from {', '.join(choices)}")
     if write and (names or wanted):
         raise click.UsageError("--write needs all models and readers")
-    chosen = [r for r in known.values() if not wanted or r.id in wanted]
-    models = [mf.load(n) for n in library.catalogue() if not names or n in names]
+    chosen = _chosen(wanted, readers())
+    models = [mf.load(name) for name in _chosen(names, {n: n for n in library.catalogue()})]
     done = Gauntlet([m.id for m in models])
     bars = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*bars) as progress, tempfile.TemporaryDirectory() as folder:
         task = progress.add_task("our curves", total=sum(len(m.experiments) for m in models) * (1 + 2 * len(chosen)))
         cases = []
-        for model in models:
-            for experiment in model.experiments:
-                cases.append(Case(model, experiment))
-                progress.advance(task)
+        for model, experiment in [(m, e) for m in models for e in m.experiments]:
+            cases.append(Case(model, experiment))
+            progress.advance(task)
         for reader in chosen:
             progress.update(task, description=reader.title)
             python = reader.python(environments)
             if make and reader.environment:
                 install(reader, python)
-            if not python.exists():
-                versions, results = None, f"{python} is missing; --install makes it"
-            else:
-                versions, results = run(reader, python, cases, folder, ("ours", "own"), lambda: progress.advance(task))
-            if versions is None:
-                done.absent[reader.id] = results + (f"; {reader.how}" if reader.how else "")
-            else:
-                done.versions[reader.id] = versions
-                done.results += results
-    for reader, reason in done.absent.items():
-        click.echo(f"{known[reader].title}: not run: {reason}", err=True)
+            done.add(reader, *run(reader, python, cases, folder, ("ours", "own"), lambda: progress.advance(task)))
     text = page(done, chosen, "python benchmarks/readers.py --install --write")
     click.echo(text)
     if out:
-        everything = {"versions": done.versions, "absent": done.absent, "results": [asdict(r) for r in done.results]}
-        out.write_text(json.dumps(everything, indent=1) + "\n", "utf-8")
+        out.write_text(json.dumps(asdict(done), indent=1) + "\n", "utf-8")
     if write:
         PAGE.write_text(text, "utf-8")
     sys.exit(bool(done.failures(chosen)))
+
+
+def _chosen(names, known):
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(f"{name}: choose from {', '.join(known)}")
+    return [value for name, value in known.items() if not names or name in names]
 
 
 if __name__ == "__main__":

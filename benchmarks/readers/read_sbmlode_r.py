@@ -1,6 +1,7 @@
 """sbmlode: the R that it writes for the file, integrated by deSolve's LSODA in a process of Rscript."""
 
 import csv
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -42,8 +43,9 @@ def simulate(path, end, points, **tolerances):
 
 def rscript(arguments, **options):
     """Return the standard output of Rscript."""
+    program = shutil.which("Rscript") or "Rscript"
     done = subprocess.run(
-        ["Rscript", "--vanilla", *arguments], capture_output=True, encoding="utf-8", check=False, **options
+        [program, "--vanilla", *arguments], capture_output=True, encoding="utf-8", check=False, **options
     )
     if done.returncode:
         raise RuntimeError(done.stderr)
