@@ -20,7 +20,7 @@ def simulate(path, end, points, **tolerances):
             **{names[k]: v for k, v in tolerances.items()},
         )
         species = basico.get_species(model=model)
-        constant = dict(zip(species["sbml_id"], species["initial_concentration"], strict=True))
-        return {"time": frame.index, **{name: [value] * points for name, value in constant.items()}, **frame}
+        found = [] if species is None else zip(species["sbml_id"], species["initial_concentration"], strict=True)
+        return {"time": frame.index, **{name: [value] * points for name, value in found}, **frame}
     finally:
         basico.remove_datamodel(model)
