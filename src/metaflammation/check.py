@@ -273,16 +273,21 @@ def _move(parameter: str) -> dict[str, float]:
 
 
 def control_outcomes(
-    model: Model, expectation: Expectation, engine: str = "roadrunner"
+    model: Model, expectation: Expectation, engine: str = "roadrunner", benches: dict[str, Runs] | None = None
 ) -> Iterator[tuple[Control, Outcome]]:
-    """Return the outcome of an expectation under each of its controls, in which it must fail."""
+    """Return the outcome of an expectation under each of its controls, in which it must fail.
+
+    ``benches`` keeps the runs under each control for the next expectation of the same model.
+    """
+    kept = {} if benches is None else benches
     for control in expectation.fails_when:
-        if control.add:
-            runs = model.extended(control.add).runs(engine)
-        else:
-            held = merge_conditions(control.conditions, model.conditions, f"expectation {expectation.id}")
-            runs = model.runs(engine, held)
-        yield control, judge(expectation, runs)
+        if str(control) not in kept:
+            if control.add:
+                kept[str(control)] = model.extended(control.add).runs(engine)
+            else:
+                held = merge_conditions(control.conditions, model.conditions, f"expectation {expectation.id}")
+                kept[str(control)] = model.runs(engine, held)
+        yield control, judge(expectation, kept[str(control)])
 
 
 def as_json(checked: Checked) -> dict[str, Any]:
