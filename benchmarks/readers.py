@@ -374,6 +374,8 @@ What someone gets who opens the file and presses Run.
 Messages are those of this run, with the number of experiments of each model in which they came.
 
 {limits}
+
+AMICI has no runner here yet: it is built from source with a compiler, which takes minutes.
 """
 
 

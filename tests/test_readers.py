@@ -50,7 +50,7 @@ def test_reader_gives_our_curves_within_its_tolerance(reader, name, tmp_path):
 
 def test_every_tested_reader_has_a_tolerance_far_below_what_a_plot_shows():
     assert {r.id for r in TESTED} >= {"roadrunner", "roadrunner-l3v1", "tellurium", "copasi", "sbmlode"}
-    assert all(0 < r.tolerance <= 1e-5 and r.why for r in TESTED)
+    assert all(0 < r.tolerance <= 1e-6 and r.why for r in TESTED)
 
 
 def test_page_lists_every_reader_with_its_tolerance():
