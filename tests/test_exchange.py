@@ -33,8 +33,8 @@ def test_derived_sbml_is_clean_and_gives_the_curves_in_one_plain_run(model, expe
     text = derived.document(model, experiment)
     assert sbml.findings(text) == []
     rr = roadrunner.RoadRunner(text)
-    rr.integrator.relative_tolerance = 1e-10
-    rr.integrator.absolute_tolerance = 1e-13
+    rr.integrator.relative_tolerance = model.metadata.solver.relative_tolerance
+    rr.integrator.absolute_tolerance = model.metadata.solver.absolute_tolerance
     names = [e.id for e in model.elements.values() if e.kind == "species" or e.assigned]
     keys = [f"[{n}]" if model.elements[n].kind == "species" else n for n in names]
     values = np.array(rr.simulate(0, experiment.duration, experiment.points, ["time", *keys]))
