@@ -55,7 +55,7 @@ def contents(folder):
 
 BAD_INPUT = {
     "unknown model": (("simulate", "insulin_casacde", STEP), "unknown model 'insulin_casacde'; did you mean"),
-    "unknown model to lint": (("lint", "insulin_casacde"), "did you mean insulin_cascade?"),
+    "unknown model to lint": (("lint", "insulin_casacde"), "did you mean insulin_cascade, "),
     "unknown model to build": (("build", "nothing"), "unknown model 'nothing'"),
     "unknown model to check": (("check", "nothing"), "unknown model 'nothing'"),
     "unknown model to export": (("export", "nothing", "--to", "sbml"), "unknown model 'nothing'"),

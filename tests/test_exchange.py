@@ -1,8 +1,8 @@
 """Exported files, opened by an independent reader: COPASI itself, libSBML, libRoadRunner."""
 
 import hashlib
+import json
 import re
-import warnings
 import zipfile
 
 import numpy as np
@@ -237,18 +237,30 @@ def test_copasi_file_of_a_model_has_a_parameter_set_for_each_condition(name):
         COPASI.CRootContainer.removeDatamodel(dm)
 
 
-def by_tellurium(folder, name):
-    """Return what Tellurium computes for the data generators of a SED-ML document."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from tellurium.sedml import tesedml
+EXECUTE = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+from tellurium.sedml import tesedml
+factory = tesedml.SEDMLCodeFactory(sys.argv[1] + "/" + sys.argv[2], workingDir=sys.argv[1], createOutputs=False)
+found = factory.executePython()["dataGenerators"]
+print(json.dumps({name: [float(x) for x in values.ravel()] for name, values in found.items()}))
+"""
 
-        factory = tesedml.SEDMLCodeFactory(str(folder / name), workingDir=str(folder), createOutputs=False)
-        return {k: np.ravel(v) for k, v in factory.executePython()["dataGenerators"].items()}
+
+@pytest.fixture(scope="session")
+def by_tellurium(fresh_python):
+    """Return a function that gives what Tellurium computes for the data generators of a SED-ML document."""
+
+    def run(folder, name):
+        # A process of its own: Tellurium loads libSEDML, and libSBML breaks.
+        found = json.loads(fresh_python(EXECUTE, folder, name).splitlines()[-1])
+        return {k: np.array(v) for k, v in found.items()}
+
+    return run
 
 
 @pytest.mark.parametrize(("model", "experiment"), SINGLE)
-def test_tellurium_executes_the_sedml_and_gets_our_curves(model, experiment, tmp_path):
+def test_tellurium_executes_the_sedml_and_gets_our_curves(model, experiment, tmp_path, by_tellurium):
     folder = model.export("sedml", tmp_path / "s", experiment=experiment.id)
     found = by_tellurium(folder, f"{experiment.id}.sedml")
     time = found.pop("time_of_run")
@@ -263,7 +275,7 @@ def test_tellurium_executes_the_sedml_and_gets_our_curves(model, experiment, tmp
         assert np.abs(values[rows] - expected).max() <= 1e-5 * max(np.ptp(ours), 1e-3 * np.abs(ours).max()), name
 
 
-def test_tellurium_executes_every_dose_of_a_series(tmp_path):
+def test_tellurium_executes_every_dose_of_a_series(tmp_path, by_tellurium):
     model = MODELS["insulin_cascade"]
     folder = model.export("sedml", tmp_path / "s", experiment="rat_dose_response")
     found = by_tellurium(folder, "rat_dose_response.sedml")

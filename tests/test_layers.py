@@ -10,7 +10,8 @@ import metaflammation
 LAYERS = [
     "cli", "model", "revisions", "check", "report.differences", "diff",
     "report.fit_page", "report.fits", "report.tables", "report", "build", "exchange",
-    "exchange.omex", "exchange.copasi", "exchange.sedml", "exchange.derived", "exchange.petab", "_copasi", "fit",
+    "exchange.omex", "exchange.copasi", "exchange.sedml", "exchange.derived", "exchange.petab",
+    "exchange.children", "_copasi", "_sedml", "fit",
     "problem",
     "targets", "measurements", "expectations", "statistics", "runs",
     "simulate", "timecourse", "figures", "engines", "engines.copasi", "engines.roadrunner", "lint", "unit_checks",

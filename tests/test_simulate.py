@@ -39,7 +39,7 @@ def test_unknown_condition_of_a_model_is_named_with_the_nearest(insulin_cascade)
 
 
 def test_unknown_model_is_named_with_the_nearest():
-    with pytest.raises(ModelError, match=r"unknown model 'insulin_casacde'; did you mean insulin_cascade\?"):
+    with pytest.raises(ModelError, match=r"unknown model 'insulin_casacde'; did you mean insulin_cascade, "):
         mf.load("insulin_casacde")
 
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 from metaflammation.errors import ExportError, unknown
-from metaflammation.exchange import derived
+from metaflammation.exchange import children, derived
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from metaflammation.model import Model
     from metaflammation.records import Experiment
-
-TIME_LIMIT = 600.0
-"""Seconds that COPASI may take for the files of one model."""
 
 
 def document(model: Model, experiment: str | None = None) -> str:
@@ -39,19 +33,7 @@ def document(model: Model, experiment: str | None = None) -> str:
 def documents(model: Model, experiments: Iterable[str | None]) -> list[str]:
     """Return the texts of several COPASI files of a model; see :func:`document`."""
     jobs = [_job(model, _experiment(model, name)) for name in experiments]
-    command = [sys.executable, "-m", "metaflammation._copasi"]
-    try:
-        done = subprocess.run(  # noqa: S603
-            command, input=json.dumps(jobs).encode(), capture_output=True, timeout=TIME_LIMIT, check=False
-        )
-        texts = json.loads(done.stdout.splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        raise ExportError(f"{model.id}: COPASI took longer than {TIME_LIMIT:g} s and was stopped") from None
-    except (IndexError, ValueError):
-        reason = done.stderr.decode(errors="replace").strip()[-300:]
-        raise ExportError(f"{model.id}: COPASI did not write the file: {reason}") from None
-    if isinstance(texts, dict):
-        raise ExportError(f"{model.id}: {texts['error']}")
+    texts = children.ask("metaflammation._copasi", jobs, model.id)
     return [stable(text) for text in texts]
 
 

@@ -38,9 +38,9 @@ def archive(model: Model) -> bytes:
     """
     own, *others = copasi.documents(model, [None, *model.experiments])
     contents: dict[str, str] = {f"{model.id}.xml": model.sbml, f"{model.id}.cps": own}
-    for experiment, text in zip(model.experiments, others, strict=True):
-        contents |= {f"experiments/{name}": content for name, content in sedml.files(model, experiment).items()}
-        contents[f"experiments/{experiment}.cps"] = text
+    if model.experiments:
+        contents |= {f"experiments/{name}": content for name, content in sedml.files(model).items()}
+    contents |= {f"experiments/{name}.cps": text for name, text in zip(model.experiments, others, strict=True)}
     if measurements.fitted(model):
         contents |= {f"petab/{name}": text for name, text in petab.tables(model).items()}
     contents["README.md"] = readme(model, contents)
