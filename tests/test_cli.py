@@ -319,7 +319,7 @@ def fake_check(monkeypatch, verdict):
     expectation = next(iter(library.find(MODEL).expectations().values()))
     outcome = Outcome(expectation, 1.0, "nM", 0.5, verdict)
     checked = check.Checked(MODEL, {"roadrunner": (outcome,)}, {}, None, "", pd.DataFrame(), pd.DataFrame(), 1)
-    monkeypatch.setattr(check, "check_model", lambda *_: checked)
+    monkeypatch.setattr(check, "check_model", lambda *_, **__: checked)
     monkeypatch.setattr(build, "stale", lambda _: [])
     monkeypatch.setattr(lint, "lint", lambda _: [])
 

@@ -57,11 +57,9 @@ def test_engines_agree_on_every_experiment(name):
 
 
 @pytest.mark.copasi
-@pytest.mark.parametrize("name", NAMES)
-def test_comparison_of_engines_notices_a_moved_parameter(name):
-    model = MODELS[name]
-    parameter = next(p for p in model.parameters if re.match(r"(\w+_)?k_", p) and model.elements[p].value)
-    moved = model.runs("copasi", {parameter: model.elements[parameter].value * 1.001})
+def test_comparison_of_engines_notices_a_moved_parameter():
+    model = MODELS["insulin_cascade"]
+    moved = model.runs("copasi", {"k_IR_phos": model.elements["k_IR_phos"].value * 1.001})
     benches = {"roadrunner": model.runs(), "copasi": moved}
     list(benches["roadrunner"].everything())
     assert compare(benches)[0] > AGREEMENT

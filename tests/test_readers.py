@@ -38,7 +38,9 @@ CASES = {(m.id, e): GAUNTLET.Case(m, e) for m in MODELS.values() for e in tellin
 ONE = next(iter(CASES.values()))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n != "insulin_cascade" else []) for n in MODELS]
+)
 @pytest.mark.parametrize("reader", TESTED, ids=lambda r: r.id)
 def test_reader_gives_our_curves_within_its_tolerance(reader, name, tmp_path):
     cases = [case for (model, _), case in CASES.items() if model == name]

@@ -120,7 +120,12 @@ def to_frame(found: list[Outcome]) -> pd.DataFrame:
 
 
 def check_model(
-    model: Model, engines: tuple[str, ...], progress: Progress = lambda _: None, workers: int = 1
+    model: Model,
+    engines: tuple[str, ...],
+    progress: Progress = lambda _: None,
+    workers: int = 1,
+    *,
+    all_shares: bool = False,
 ) -> Checked:
     """Simulate every experiment in every engine and evaluate every expectation.
 
@@ -134,6 +139,8 @@ def check_model(
         Told the name of each piece of work before it begins; :func:`steps` is their number.
     workers : int, optional
         Processes that move parameters.
+    all_shares : bool, optional
+        Whether to find what rests on assumed parameters in a composed model too, where it takes minutes.
     """
     benches = {name: model.runs(name) for name in engines}
     found: dict[str, tuple[Outcome, ...]] = {}
@@ -148,7 +155,7 @@ def check_model(
     return Checked(
         model=model.id,
         outcomes=found,
-        assumed=assumed_shares(model, engines[0], progress, workers),
+        assumed=assumed_shares(model, engines[0], progress, workers) if has_shares(model, all_shares) else {},
         disagreement=disagreement,
         where=where,
         fit=measurements.agreement(model, benches[engines[0]]),
@@ -157,10 +164,16 @@ def check_model(
     )
 
 
-def steps(model: Model, engines: tuple[str, ...]) -> int:
+def has_shares(model: Model, all_shares: bool) -> bool:
+    """Return whether a check of this model finds what rests on assumed parameters."""
+    return all_shares or not (model.files and model.files.modules())
+
+
+def steps(model: Model, engines: tuple[str, ...], *, all_shares: bool = False) -> int:
     """Return how often :func:`check_model` reports progress."""
     arms = sum(len(e.arms) for e in model.experiments.values())
-    return len(engines) * (len(model.expectations) + arms) + len(movable(model))
+    moved = len(movable(model)) if has_shares(model, all_shares) else 0
+    return len(engines) * (len(model.expectations) + arms) + moved
 
 
 def compare(benches: Mapping[str, Runs]) -> tuple[float | None, str]:

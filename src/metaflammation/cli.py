@@ -195,9 +195,12 @@ def simulate(
 @click.option("--engine", type=click.Choice(["roadrunner", "copasi", "all"]), default="all", show_default=True)
 @click.option("--strict", is_flag=True, help="Count known failures as failures.")
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1), help="Processes.")
+@click.option("--all-shares", is_flag=True, help="Shares of assumed parameters for composed models too (minutes).")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write everything as JSON.")
 @click.option("--force", is_flag=True, help="Overwrite an existing JSON file.")
-def check(model: str | None, engine: str, strict: bool, workers: int, json_path: Path | None, force: bool) -> int:
+def check(
+    model: str | None, engine: str, strict: bool, workers: int, all_shares: bool, json_path: Path | None, force: bool
+) -> int:
     """Build, lint and simulate MODEL (or all models), and evaluate every expectation."""
     from metaflammation import files
     from metaflammation.check import as_json
@@ -210,7 +213,7 @@ def check(model: str | None, engine: str, strict: bool, workers: int, json_path:
     passed, results = True, []
     for loaded in map(_loaded, _files(model)):
         sound = _sound(loaded)
-        checked = _check_with_progress(loaded, engines, workers)
+        checked = _check_with_progress(loaded, engines, workers, all_shares=all_shares)
         _print_check(console, checked)
         results.append(as_json(checked))
         passed &= sound and checked.passed(strict=strict)
@@ -474,12 +477,16 @@ def _progress() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _check_with_progress(model: Model, engines: tuple[str, ...], workers: int) -> Checked:
+def _check_with_progress(model: Model, engines: tuple[str, ...], workers: int, *, all_shares: bool) -> Checked:
     from metaflammation.check import check_model, steps
 
     with _progress() as bar:
-        task = bar.add_task(model.id, total=steps(model, engines))
-        return check_model(model, engines, lambda what: bar.update(task, advance=1, description=what), workers)
+        task = bar.add_task(model.id, total=steps(model, engines, all_shares=all_shares))
+
+        def progress(what: str) -> None:
+            bar.update(task, advance=1, description=what)
+
+        return check_model(model, engines, progress, workers, all_shares=all_shares)
 
 
 def _print_check(console: Console, checked: Checked) -> None:
