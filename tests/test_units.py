@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -5,7 +6,7 @@ import pint
 import pytest
 
 from metaflammation.errors import DataError
-from metaflammation.units import MINUTE, NUMBER, Unit, from_factors, in_unit, minutes, named, registry
+from metaflammation.units import MINUTE, NUMBER, Unit, from_factors, in_unit, international, minutes, named, registry
 
 NANOMOLAR = Unit.parse("nM")
 OTHER_REGISTRY = pint.UnitRegistry()
@@ -134,6 +135,28 @@ def test_unit_without_label_shows_its_size():
 
 def test_multiplier_is_raised_to_the_exponent():
     assert from_factors([("second", 60.0, -2.0)]).factor == pytest.approx(1 / 3600, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("uIU_per_mL", "uIU/mL"), ("mIU_per_L_min", "mIU/(L min)"), ("IU", "IU"), ("nmol_per_L", ""), ("per_min", "")],
+)
+def test_unit_that_counts_international_units_is_named_by_its_id(name, label):
+    assert international(name) == label
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "expected"),
+    [("5 IU/L", "LH", 5.0), ("5 mIU/mL", "LH", 5.0), ("12 mU/L", "insulin", 0.012), ("60 pM", "insulin", 0.01)],
+)
+def test_international_units_are_plain_numbers_in_a_model(text, what, expected):
+    per_litre = dataclasses.replace(Unit.parse("1/l"), label="IU/L")
+    assert in_unit(text, per_litre, what) == pytest.approx(expected, rel=1e-12)
+
+
+def test_concentration_of_a_hormone_without_a_known_conversion_is_refused():
+    with pytest.raises(DataError, match="wrong dimension; a quantity in IU/L is needed"):
+        in_unit("5 nM", dataclasses.replace(Unit.parse("1/l"), label="IU/L"), "LH")
 
 
 def test_only_relative_units_are_named_by_their_id():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from metaflammation.errors import ModelError
-from metaflammation.units import MINUTE, NUMBER, Unit, from_factors, named
+from metaflammation.units import MINUTE, NUMBER, Unit, from_factors, international, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -270,10 +270,12 @@ def _resources(item: Any) -> Iterator[tuple[str, str]]:
 
 def unit_of(definition: Any) -> Unit:
     """Return the unit that a libSBML unit definition stands for."""
-    return named(definition.getId()) or from_factors(
+    name = definition.getId()
+    unit = named(name) or from_factors(
         (kind_of(u), u.getMultiplier() * 10.0 ** u.getScale(), u.getExponentAsDouble())
         for u in definition.getListOfUnits()
     )
+    return replace(unit, label=international(name) or unit.label)
 
 
 def base_unit(name: str) -> Unit:

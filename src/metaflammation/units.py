@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 QuantityLike: TypeAlias = "str | float | pint.Quantity[Any]"
 """A number in the model's own unit, a text such as ``"30 min"`` or ``"100 nM"``, or a pint quantity."""
 
-LABELS = ("min", "nM", "1/min", "1/(nM min)", "nM/min", "l", "nmol", "1/l", "nmol/min", "mmol/l", "kg", "1/day")
+LABELS = (
+    "min", "nM", "1/min", "1/(nM min)", "nM/min", "l", "nmol", "1/l", "nmol/min", "mmol/l", "kg", "1/day",
+    "pg/ml", "ug/l", "mg/l", "g/mol", "mg/nmol", "mg", "mg/min", "kg/min", "kg/m^2", "m", "mmol", "mmol/min",
+    "mmol/(l min)", "mmol/(kg min)", "nmol/(kg min)", "l/kg", "l/(kg min)", "kJ/kg", "kJ/min", "kJ/(kg min)", "ug/kg",
+    "ug/(kg min)", "l/(mmol min)", "l^2/(mmol^2 min)",
+)  # fmt: skip
 """Units in the form in which they are printed; the first that equals a unit is its label."""
 
 NUMBER_AND_UNIT = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*)", re.DOTALL)
@@ -99,6 +104,16 @@ def named(name: str) -> Unit | None:
     return Unit("relative to basal") if name.startswith("relative_") else None
 
 
+def international(name: str) -> str:
+    """Return the label of a unit whose SBML id names international units, which are plain numbers; else nothing."""
+    if "IU" not in name:
+        return ""
+    numerator, *denominators = name.split("_per_")
+    parts = [d.replace("_", " ") for d in denominators]
+    under = "/".join(f"({p})" if " " in p else p for p in parts)
+    return f"{numerator.replace('_', ' ')}/{under}" if under else numerator
+
+
 def in_unit(value: QuantityLike, unit: Unit, what: str) -> float:
     """Return ``value`` as a number in ``unit``.
 
@@ -156,7 +171,9 @@ def _converted(quantity: pint.Quantity[Any], unit: Unit, what: str) -> float:
     ureg = registry()
     try:
         contexts = [c for c in ureg._contexts if what == c or what.startswith(f"{c}_")]  # noqa: SLF001 - pint lists them nowhere else
-        base = ureg.Quantity(quantity.magnitude, str(quantity.units)).to(unit.dimension, *contexts)
+        # A model counts international units as plain numbers.
+        wanted = f"international_unit * {unit.dimension}" if "IU" in unit.label else unit.dimension
+        base = ureg.Quantity(quantity.magnitude, str(quantity.units)).to(wanted, *contexts)
     except (pint.DimensionalityError, pint.UndefinedUnitError):
         wanted = "a pure number" if unit.dimension == NUMBER.dimension else f"a quantity in {unit.label}"
         raise DataError(f"{what}: {quantity:~C} has the wrong dimension; {wanted} is needed") from None
