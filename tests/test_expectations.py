@@ -39,6 +39,7 @@ def test_expectation_names_what_exists(model, expectation):
         assert reading.experiment in model.experiments
         assert set(reading.under) <= model.conditions.keys()
     fitted = set(measurements.read(model).query("use == 'fit'")["datasetId"]) | model.targets.keys()
+    fitted |= {f"{module}.{target}" for module in model.files.modules().values() for target in MODELS[module].targets}
     assert set(expectation.rests_on_fit) <= fitted
     if expectation.citation:
         assert f"{{{expectation.citation}," in library.bibliography()
