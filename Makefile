@@ -20,7 +20,7 @@ test-all: $(STAMP) lint
 # Every model in every form, as files that people can download: dist/models.
 release: $(STAMP)
 	rm -rf dist/models && mkdir -p dist/models
-	for form in sbml sbml-l3v1 comp antimony copasi petab omex; do $(BIN)/metaflammation export all --to $$form -o dist/models || exit 1; done
+	for form in sbml sbml-l3v1 comp antimony copasi sedml petab petab-v1 omex; do $(BIN)/metaflammation export all --to $$form -o dist/models || exit 1; done
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -64,6 +64,10 @@ CHANGES = {
         (("fraction := B/(A + B)", "fraction := A/(A + B)"),),
         [("parameter", "fraction", "rule", "B / (A + B)", "A / (A + B)")],
     ),
+    "boundary": (
+        (("species S in", "species $S in"),),
+        [("species", "S", "boundary condition", "no", "yes")],
+    ),
     "start": ((("A = f_total*A_ref", "A = A_ref"),), [("species", "A", "initial value", "f_total * A_ref", "A_ref")]),
     "added": (
         (("  fraction has dl", '  const extra = 2 dl; extra is "more"; extra.sboTerm = 9;\n  fraction has dl'),),
@@ -187,3 +191,32 @@ def test_revisions_of_a_repository_are_compared(repository):
 def test_unknown_revision_is_refused(repository, revision):
     with pytest.raises(ModelError, match="revision"), folder_of(revision, repository):
         pass
+
+
+def test_a_finer_or_longer_protocol_of_the_same_model_changes_nothing():
+    ours, theirs = mf.load("insulin_cascade"), mf.load("insulin_cascade")
+    theirs.experiments = {
+        k: e.model_copy(update={"points": 31, "duration": e.duration + 60}) for k, e in ours.experiments.items()
+    }
+    found = diff.compare(ours, theirs)
+    assert found.compared > 0
+    assert [(e.observable, e.share) for e in found.effects if e.share > 1e-4] == []
+
+
+def test_files_without_experiments_are_compared_by_what_they_state(tiny, tmp_path):
+    found = diff.compare(tiny, tiny_as(tmp_path, ("k_off = 0.1", "k_off = 0.2")))
+    assert found.compared == 0
+    assert "No experiment was compared." in differences.text(found)
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["file second", "file first"])
+def test_experiments_of_a_model_run_in_a_file_with_another_name_for_the_input(turned, tmp_path):
+    ours = mf.load("insulin_cascade")
+    path = tmp_path / "own.xml"
+    text = ours.sbml.replace('id="insulin"', 'id="hormone"').replace("<ci> insulin </ci>", "<ci> hormone </ci>")
+    path.write_text(text.replace('species="insulin"', 'species="hormone"'), "utf-8")
+    pair = (ours, mf.load(path))
+    found = diff.compare(*(reversed(pair) if turned else pair))
+    assert [c.what for c in found.changes] == ["renamed"]
+    assert found.compared == sum(len(e.arms) for e in ours.experiments.values())
+    assert [e for e in found.effects if e.share > 1e-4] == []

@@ -4,16 +4,19 @@ import hashlib
 import json
 import re
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from lxml import etree
 
 import metaflammation as mf
+from conftest import TINY
 from metaflammation import library, sbml
 from metaflammation.compile import compile_file
 from metaflammation.errors import ExportError
 from metaflammation.exchange import FORMS, copasi, derived
+from metaflammation.records import Experiment
 from metaflammation.timecourse import TimeCourse
 
 MODELS = {name: mf.load(name) for name in library.catalogue()}
@@ -135,6 +138,73 @@ def test_level_3_version_1_export_is_clean(name, tmp_path):
     text = path.read_text("utf-8")
     assert 'level="3" version="1"' in text
     assert sbml.findings(text) == []
+
+
+TWO_MINUTES = TINY.replace("unit minute = 60 second", "unit minute = 120 second").replace(
+    "per_min = 1/(60", "per_min = 1/(120"
+)
+
+
+def test_derived_sbml_counts_in_the_models_unit_of_time(tmp_path):
+    import roadrunner
+
+    path = tmp_path / "tiny.ant"
+    path.write_text(TWO_MINUTES, "utf-8")
+    model = mf.Model("tiny", compile_file(path).sbml, None)
+    off = {"conditions": ("off",)}
+    pulse = {"id": "pulse", "title": "p", "periods": [{}, {"start": 10, **off}], "duration": 20, "points": 3}
+    model.experiments = {"pulse": Experiment.model_validate(pulse)}
+    model.conditions = {"off": {"S": 0.0}}
+    rr = roadrunner.RoadRunner(derived.document(model, model.experiments["pulse"]))
+    assert derived.duration(model, model.experiments["pulse"]) == pytest.approx(10, rel=1e-12)
+    found = rr.simulate(0, 10, 3, ["[B]"])[-1, 0]
+    assert found == pytest.approx(model.simulate("pulse")["B"].iloc[-1], rel=1e-4)
+
+
+def test_derived_sbml_keeps_what_an_initial_assignment_computes(tmp_path):
+    path = tmp_path / "tiny.ant"
+    path.write_text(
+        TINY.replace("  fraction has dl", '  k_x = 2*k_on; k_x has per_nM_min; k_x is "x";\n  fraction has dl')
+    )
+    model = mf.Model("tiny", compile_file(path).sbml, None)
+    experiment = Experiment.model_validate({"id": "e", "title": "e", "duration": 5})
+    model.experiments = {"e": experiment}
+    assert "k_x" not in [
+        e.id for e in sbml.elements(derived.document(model, experiment)).values() if e.value != e.value
+    ]
+
+
+def test_document_of_a_series_names_the_dose_that_it_holds():
+    model = MODELS["insulin_cascade"]
+    text = derived.document(model, model.experiments["rat_dose_response"])
+    assert "Of the doses of insulin it holds the highest, 1000 nM." in text
+
+
+def test_every_event_of_a_derived_document_has_an_id():
+    model = MODELS["hormone_axis"]
+    named = max(model.experiments.values(), key=lambda e: len(e.timeline))
+    events = sbml.document(derived.document(model, named), "x").getModel().getListOfEvents()
+    assert len({e.getId() for e in events}) == len(named.timeline) - 1
+
+
+def test_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
+    folder = MODELS["insulin_cascade"].export("petab", tmp_path / "p")
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    with monkeypatch.context() as patch:
+        real, calls = Path.replace, []
+
+        def fail_at_the_second(self, target):
+            calls.append(target)
+            if len(calls) > 1:
+                raise KeyboardInterrupt
+            return real(self, target)
+
+        patch.setattr(Path, "replace", fail_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            MODELS["insulin_cascade"].export("petab-v1", folder, overwrite=True)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+    MODELS["insulin_cascade"].export("petab-v1", folder, overwrite=True)
+    assert "experiments.tsv" not in {p.name for p in folder.iterdir()}
 
 
 FILES = [name for name, form in FORMS.items() if form.ending and name != "comp"]

@@ -58,6 +58,8 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(NEGATIVE)
+    except OSError as error:
+        _fail(f"{error.filename or 'the system'}: {error.strerror or error}")
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -337,16 +339,19 @@ def export(model: str, form: str, output: Path | None, experiment: str | None, f
     if experiment:
         raise DataError("an experiment belongs to one model; name the model instead of 'all'")
     models = [_loaded(files) for files in _files(None)]
+    paths = {m.id: (output or Path()) / exchange.default_name(m, form) for m in models}
+    reasons = {m.id: exchange.inapplicable(m, form) for m in models}
+    for name, path in paths.items():
+        if not reasons[name]:
+            exchange.check_free(form, path, overwrite=force)
     with _progress() as bar:
         task = bar.add_task(form, total=len(models))
         for loaded in models:
             bar.update(task, description=f"{loaded.id}: {form}")
-            path = (output or Path()) / exchange.default_name(loaded, form)
-            reason = exchange.inapplicable(loaded, form)
-            if reason:
-                click.echo(f"skipped {loaded.id}: {reason}")
+            if reasons[loaded.id]:
+                click.echo(f"skipped {loaded.id}: {reasons[loaded.id]}")
             else:
-                click.echo(f"wrote {loaded.export(form, path, overwrite=force)}")
+                click.echo(f"wrote {loaded.export(form, paths[loaded.id], overwrite=force)}")
             bar.update(task, advance=1)
 
 
@@ -372,7 +377,7 @@ def diff(first: str, second: str, form: str, output: Path | None, force: bool) -
         files.check_free(output, overwrite=force)
     with ExitStack() as stack, _progress() as bar:
         old, new = (_version(text, stack) for text in (first, second))
-        task = bar.add_task("diff", total=sum(len(e.arms) for e in old.experiments.values()))
+        task = bar.add_task("diff", total=sum(len(e.arms) for e in (old.experiments or new.experiments).values()))
         found = compare(old, new, progress=lambda arm: bar.update(task, advance=1, description=arm))
     found = replace(found, first=first, second=second)
     written = {"text": differences.text, "markdown": differences.markdown, "json": differences.as_json}[form](found)
@@ -418,16 +423,16 @@ def _loaded(files: ModelFiles) -> Model:
 
 def _version(text: str, stack: ExitStack) -> Model:
     """Return a model, or one as it was in a revision."""
-    from metaflammation import revisions
+    from metaflammation import library, revisions
     from metaflammation.model import load
 
     name, at, revision = text.partition("@")
     if not at or Path(text).exists():
         return load(text)
-    if not revision:
-        raise DataError(f"{text}: name a revision after the @, e.g. {name}@HEAD~1")
+    if not revision or "/" in name or Path(name).suffix:
+        raise DataError(f"{text}: write the name of a model and a revision, e.g. insulin_cascade@HEAD~1")
     folder = stack.enter_context(revisions.folder_of(revision, Path()))
-    return load(folder / "models" / name / f"{name}.xml")
+    return _loaded(library.find(name, library.Collection(folder / "models", folder / "validation")))
 
 
 def _assignments(texts: tuple[str, ...]) -> dict[str, str]:

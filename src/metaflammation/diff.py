@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +11,17 @@ import numpy as np
 from metaflammation import sbml
 from metaflammation.errors import MetaflammationError
 from metaflammation.runs import Runs
+from metaflammation.simulate import Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from metaflammation.model import Model
+    from metaflammation.records import Experiment
     from metaflammation.sbml import Element
 
     Facets = dict[str, str]
+    Protocols = tuple[Mapping[str, Experiment], Mapping[str, Mapping[str, float]]]
     Progress = Callable[[str], None]
 
 WORD = re.compile(r"[A-Za-z_]\w*")
@@ -76,13 +79,14 @@ class Effect:
 
 @dataclass(frozen=True)
 class Difference:
-    """All that differs between two models."""
+    """All that differs between two models; ``compared`` runs of experiments were held against each other."""
 
     first: str
     second: str
     changes: tuple[Change, ...]
     effects: tuple[Effect, ...]
-    not_compared: tuple[str, ...] = field(default=())
+    not_compared: tuple[str, ...] = ()
+    compared: int = 0
 
     def __bool__(self) -> bool:
         """Return whether anything differs."""
@@ -97,8 +101,8 @@ def compare(first: Model, second: Model, progress: Progress = lambda _: None) ->
     """
     renamed = renames(first, second)
     changes = tuple(_changes(first, second, renamed))
-    effects, missing = _effects(first, second, renamed, progress)
-    return Difference(first.id, second.id, changes, tuple(effects), tuple(missing))
+    effects, missing, compared = _effects(first, second, renamed, progress)
+    return Difference(first.id, second.id, changes, tuple(effects), tuple(missing), compared)
 
 
 def renames(first: Model, second: Model) -> dict[str, str]:
@@ -187,14 +191,30 @@ def _contents(model: Model, renamed: Mapping[str, str]) -> dict[tuple[str, str],
             "reaction": _scheme(r, new),
             "modifiers": ", ".join(sorted(new(m.getSpecies()) for m in r.getListOfModifiers())),
             "rate law": formula(r.getKineticLaw()),
-        }
-    for rule in stated.getListOfRules():
+        } | _local_parameters(r)
+
+    def owner(name: str, number: int) -> tuple[str, str]:
+        """Return the element that a rule is about; what has no element of ours goes by its id or number."""
+        other = ("rule", new(name) or f"algebraic {number}")
+        return next((k for k in found if k[1] == new(name)), other)
+
+    for number, rule in enumerate(stated.getListOfRules(), start=1):
         label = "rate of change" if rule.isRate() else "rule"
-        owner = next((k for k in found if k[1] == new(rule.getVariable())), ("rule", "algebraic"))
-        found.setdefault(owner, {})[label] = formula(rule)
-    for assignment in stated.getListOfInitialAssignments():
-        owner = next(k for k in found if k[1] == new(assignment.getSymbol()))
-        found[owner]["initial value"] = formula(assignment)
+        found.setdefault(owner(rule.getVariable(), number), {})[label] = formula(rule)
+    for number, assignment in enumerate(stated.getListOfInitialAssignments(), start=1):
+        found.setdefault(owner(assignment.getSymbol(), number), {})["initial value"] = formula(assignment)
+    for species in stated.getListOfSpecies():
+        found["species", new(species.getId())] |= {
+            "boundary condition": _yes(species.getBoundaryCondition()),
+            "only amounts": _yes(species.getHasOnlySubstanceUnits()),
+        }
+    return found | _functions_and_events(stated, new, formula)
+
+
+def _functions_and_events(
+    stated: Any, new: Callable[[str], str], formula: Callable[[Any], str]
+) -> dict[tuple[str, str], Facets]:
+    found: dict[tuple[str, str], Facets] = {}
     for function in stated.getListOfFunctionDefinitions():
         found["function", function.getId()] = {"name": function.getName(), "rule": formula(function)}
     for event in stated.getListOfEvents():
@@ -202,9 +222,23 @@ def _contents(model: Model, renamed: Mapping[str, str]) -> dict[tuple[str, str],
         found["event", event.getId()] = {
             "name": event.getName(),
             "trigger": formula(event.getTrigger()),
+            "delay": formula(event.getDelay()),
+            "priority": formula(event.getPriority()),
             "rule": "; ".join(sorted(actions)),
         }
     return found
+
+
+def _yes(flag: bool) -> str:
+    return "yes" if flag else "no"
+
+
+def _local_parameters(reaction: Any) -> Facets:
+    law = reaction.getKineticLaw()
+    if law is None:
+        return {}
+    own = [*law.getListOfParameters(), *law.getListOfLocalParameters()]
+    return {f"its parameter {p.getId()}": f"{p.getValue():.12g} {p.getUnits()}".strip() for p in own}
 
 
 def _facets(element: Element, new: Callable[[str], str]) -> Facets:
@@ -212,7 +246,7 @@ def _facets(element: Element, new: Callable[[str], str]) -> Facets:
     if element.value is not None:
         facets["value"] = f"{element.value:.12g}"
     if element.kind != "reaction":
-        facets["unit"] = element.unit.label
+        facets |= {"unit": element.unit.label, "constant": _yes(element.constant)}
     return facets | {
         "compartment": new(element.compartment),
         "SBO term": element.sbo,
@@ -234,32 +268,54 @@ def _scheme(reaction: Any, new: Callable[[str], str]) -> str:
 
 def _effects(
     first: Model, second: Model, renamed: Mapping[str, str], progress: Progress
-) -> tuple[list[Effect], list[str]]:
-    """Return the largest change of each observable, largest first, and the experiments that could not be compared."""
-    protocols = second.experiments or first.experiments
-    missing = [f"experiment {e} is gone" for e in first.experiments if e not in protocols]
-    missing += [f"experiment {e} is new" for e in protocols if e not in first.experiments]
-    # Both at the times at which either was measured: between output points there is only interpolation.
-    times: dict[str, set[float]] = {}
-    for model in (first, second):
-        for name, measured in model.runs().times.items():
-            times[name] = times.get(name, set()) | set(measured)
-    here = Runs(first.engine(), first.elements, first.experiments, first.conditions, times=times)
-    conditions = second.conditions if second.experiments else first.conditions
-    there = Runs(second.engine(), second.elements, protocols, conditions, times=times)
+) -> tuple[list[Effect], list[str], int]:
+    """Return the largest change of each observable, largest first, what could not be compared, and how many were."""
+    ours, theirs = _protocols(first, second, {b: a for a, b in renamed.items()}), _protocols(second, first, renamed)
+    missing = [f"experiment {e} is gone" for e in ours[0] if e not in theirs[0]]
+    missing += [f"experiment {e} is new" for e in theirs[0] if e not in ours[0]]
+    shared = [e for e in ours[0] if e in theirs[0]]
+    # Both at the output times of both: between output points there is only interpolation.
+    times = {e: _times(first, ours, e) | _times(second, theirs, e) for e in shared}
+    for experiment, found_times in times.items():
+        end = min(ours[0][experiment].duration, theirs[0][experiment].duration)
+        times[experiment] = {t for t in found_times if t <= end}
+    here = Runs(first.engine(), first.elements, *ours, times=times)
+    there = Runs(second.engine(), second.elements, *theirs, times=times)
     pairs = []
-    for experiment in first.experiments.values():
-        if experiment.id not in protocols:
-            continue
-        for arm in experiment.arms:
-            progress(arm)
-            try:
-                pairs.append((arm, here.arm(arm).data, there.arm(arm).data))
-            except (MetaflammationError, KeyError) as error:
-                missing.append(f"{arm} cannot be compared: {error}")
+    for arm in (arm for e in shared for arm in ours[0][e].arms):
+        progress(arm)
+        try:
+            pairs.append((arm, here.arm(arm).data, there.arm(arm).data))
+        except MetaflammationError as error:
+            missing.append(f"{arm} cannot be compared: {error}")
     common = [c for c in here.engine.columns if renamed.get(c, c) in there.engine.columns]
     found = [_effect(first, second, column, renamed.get(column, column), pairs) for column in common] if pairs else []
-    return sorted((e for e in found if e.share > SMALLEST), key=lambda e: -e.share), missing
+    return sorted((e for e in found if e.share > SMALLEST), key=lambda e: -e.share), missing, len(pairs)
+
+
+def _times(model: Model, protocols: Protocols, experiment: str) -> set[float]:
+    """Return the output and measured times of an experiment."""
+    experiments, conditions = protocols
+    named = experiments[experiment]
+    protocol = Protocol.of(named, conditions, named.doses.values[0] if named.doses else None)
+    return {*protocol.plan({}).times, *model.runs().times.get(experiment, ())}
+
+
+def _protocols(model: Model, other: Model, renamed: Mapping[str, str]) -> Protocols:
+    """Return the experiments and conditions of a model, or those of the other one under this model's ids."""
+    if model.experiments:
+        return model.experiments, model.conditions
+    experiments = {}
+    for name, experiment in other.experiments.items():
+        doses = experiment.doses
+        if doses:
+            doses = doses.model_copy(update={"target": renamed.get(doses.target, doses.target)})
+        experiments[name] = experiment.model_copy(update={"doses": doses})
+    conditions = {
+        name: {renamed.get(target, target): value for target, value in changes.items()}
+        for name, changes in other.conditions.items()
+    }
+    return experiments, conditions
 
 
 def _effect(first: Model, second: Model, column: str, other: str, pairs: list[tuple[str, Any, Any]]) -> Effect:
@@ -269,12 +325,12 @@ def _effect(first: Model, second: Model, column: str, other: str, pairs: list[tu
     best = (0.0, "", 0.0, 0.0, 0.0)
     low, high = np.inf, -np.inf
     for arm, before, after in pairs:
-        theirs = np.interp(before.index, after.index, after[other] * factor)
-        ours = before[column].to_numpy()
+        common = before.index.intersection(after.index)
+        ours, theirs = before.loc[common, column].to_numpy(), after.loc[common, other].to_numpy() * factor
         low, high = min(low, ours.min(), theirs.min()), max(high, ours.max(), theirs.max())
         k = int(np.argmax(np.abs(theirs - ours)))
         if abs(theirs[k] - ours[k]) > best[0]:
-            best = (abs(theirs[k] - ours[k]), arm, float(before.index[k]), float(ours[k]), float(theirs[k]))
+            best = (abs(theirs[k] - ours[k]), arm, float(common[k]), float(ours[k]), float(theirs[k]))
     span = max(high - low, SMALLEST * max(abs(low), abs(high)))
     share = float(best[0] / span) if span > 0 else 0.0
     return Effect(other, there.name or other, share, *best[1:], here.unit.label)

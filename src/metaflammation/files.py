@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from metaflammation.errors import ExportError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:
@@ -23,12 +23,24 @@ def check_free(path: Path, *, overwrite: bool) -> None:
     ExportError
         If the file exists and ``overwrite`` is false, if it is a folder, or if its folder is missing.
     """
-    if path.is_dir():
-        raise ExportError(f"{path}: is a folder; name a file")
-    if not path.parent.is_dir():
-        raise ExportError(f"{path}: the folder {path.parent} does not exist")
-    if path.exists() and not overwrite:
-        raise ExportError(f"{path}: exists already; choose another name or allow overwriting (--force, overwrite=True)")
+    with _refusals(path):
+        if path.is_dir():
+            raise ExportError(f"{path}: is a folder; name a file")
+        if not path.parent.is_dir():
+            raise ExportError(f"{path}: the folder {path.parent} does not exist")
+        if (path.exists() or path.is_symlink()) and not overwrite:
+            raise ExportError(
+                f"{path}: exists already; choose another name or allow overwriting (--force, overwrite=True)"
+            )
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    """Turn what the system says against a path into an error of ours."""
+    try:
+        yield
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 @contextmanager
@@ -67,37 +79,41 @@ def check_folder(path: Path, *, overwrite: bool) -> None:
     ExportError
         If it holds something and ``overwrite`` is false, if it is a file, or if the folder above is missing.
     """
-    if path.exists() and not path.is_dir():
-        raise ExportError(f"{path}: is a file; name a folder")
-    if not path.parent.is_dir():
-        raise ExportError(f"{path}: the folder {path.parent} does not exist")
-    if path.is_dir() and any(path.iterdir()) and not overwrite:
-        raise ExportError(
-            f"{path}: holds files already; choose another name or allow overwriting (--force, overwrite=True)"
-        )
+    with _refusals(path):
+        if path.exists() and not path.is_dir():
+            raise ExportError(f"{path}: is a file; name a folder")
+        if not path.parent.is_dir():
+            raise ExportError(f"{path}: the folder {path.parent} does not exist")
+        if path.is_dir() and any(path.iterdir()) and not overwrite:
+            raise ExportError(
+                f"{path}: holds files already; choose another name or allow overwriting (--force, overwrite=True)"
+            )
 
 
-def write_folder(path: str | Path, contents: Mapping[str, str], *, overwrite: bool = False) -> None:
-    """Write text files into a folder, all or none; other files in it stay."""
+def write_folder(
+    path: str | Path, contents: Mapping[str, str], *, overwrite: bool = False, replacing: Iterable[str] = ()
+) -> None:
+    """Write text files into a folder, all or none; what else lies in it stays, but for the files ``replacing``."""
     path = Path(path)
     check_folder(path, overwrite=overwrite)
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    except OSError as error:
-        raise ExportError(f"{path}: cannot be written ({error.strerror})") from None
-    try:
-        for name, text in contents.items():
-            (temporary / name).write_text(text, "utf-8")
-        temporary.chmod(0o777 & ~_umask())
+    with _refusals(path), tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as temporary:
+        new, old = Path(temporary) / "new", Path(temporary) / "old"
         if path.is_dir():
-            for name in contents:
-                (temporary / name).replace(path / name)
+            shutil.copytree(path, new, symlinks=True)
         else:
-            temporary.replace(path)
-    except OSError as error:
-        raise ExportError(f"{path}: cannot be written ({error.strerror or error})") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            new.mkdir()
+        for name in replacing:
+            (new / name).unlink(missing_ok=True)
+        for name, text in contents.items():
+            (new / name).write_text(text, "utf-8")
+        if path.is_dir():
+            path.replace(old)
+        try:
+            new.replace(path)
+        except BaseException:
+            if old.is_dir() and not path.exists():
+                old.rename(path)
+            raise
 
 
 def write_bytes(path: str | Path, content: bytes, *, overwrite: bool = False) -> None:

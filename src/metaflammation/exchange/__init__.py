@@ -33,7 +33,7 @@ FORMS = {
     "sedml": Form("folder of SED-ML documents and the SBML that they simulate", experiment=True),
     "petab": Form("folder of the estimation problem, PEtab version 2"),
     "petab-v1": Form("folder of the estimation problem, PEtab version 1"),
-    "omex": Form("COMBINE archive of all this", ".omex"),
+    "omex": Form("COMBINE archive of SBML, SED-ML, COPASI files, and PEtab where there is one", ".omex"),
 }
 """The forms that can be written, by the names that the command line takes."""
 
@@ -45,6 +45,8 @@ def default_name(model: Model, form: str, experiment: str | None = None) -> str:
     """Return the name of the file or folder that is written if none is given."""
     if form not in FORMS:
         raise ExportError(unknown("form", form, FORMS))
+    if form == "antimony" and model.files is None:
+        return f"{model.id}_from_sbml.ant"
     return f"{'_'.join(filter(None, (model.id, experiment)))}{FORMS[form].ending or f'_{form}'}"
 
 
@@ -68,13 +70,20 @@ def export(model: Model, form: str, path: Path, *, experiment: str | None, overw
     reason = inapplicable(model, form)
     if reason:
         raise ExportError(f"{model.id}: {reason}")
-    if not FORMS[form].ending:
-        files.check_folder(path, overwrite=overwrite)
-        files.write_folder(path, _folder(model, form, experiment), overwrite=overwrite)
-    else:
-        files.check_free(path, overwrite=overwrite)
+    check_free(form, path, overwrite=overwrite)
+    if FORMS[form].ending:
         files.write_bytes(path, _file(model, form, experiment), overwrite=overwrite)
+    else:
+        # The two versions of PEtab share a folder's names, but only one has this table.
+        replacing = ("experiments.tsv",) if form in PETAB else ()
+        files.write_folder(path, _folder(model, form, experiment), overwrite=overwrite, replacing=replacing)
     return path
+
+
+def check_free(form: str, path: Path, *, overwrite: bool) -> None:
+    """Raise an error if a form cannot be written to ``path``, before the work."""
+    check = files.check_free if FORMS[form].ending else files.check_folder
+    check(path, overwrite=overwrite)
 
 
 def _file(model: Model, form: str, experiment: str | None) -> bytes:

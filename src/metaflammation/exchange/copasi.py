@@ -43,7 +43,7 @@ def _job(model: Model, experiment: Experiment | None) -> dict[str, Any]:
     return {
         "sbml": derived.document(model, experiment) if experiment else model.sbml,
         "title": _title(model, experiment),
-        "duration": shape.duration if shape else 60.0,
+        "duration": derived.duration(model, shape) if shape else 60.0,
         "steps": (shape.points if shape else 121) - 1,
         "tolerances": [model.solver.relative_tolerance, model.solver.absolute_tolerance],
         "plots": {
@@ -64,7 +64,10 @@ def _experiment(model: Model, name: str | None) -> Experiment | None:
 
 def _title(model: Model, experiment: Experiment | None) -> str:
     title = model.metadata.title if model.metadata else model.id
-    return f"{title}: {experiment.title}" if experiment else title
+    if experiment is None:
+        return title
+    dose = f", {experiment.doses.values[-1]:g} {experiment.doses.unit}" if experiment.doses else ""
+    return f"{title}: {experiment.title}{dose}"
 
 
 def stable(text: str) -> str:

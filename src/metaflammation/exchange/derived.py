@@ -32,17 +32,31 @@ def document(model: Model, experiment: Experiment) -> str:
     start = dict(zip(model.engine().columns, model.engine().run(plan)[0], strict=True))
     parsed = sbml.document(model.sbml, model.id)
     derived = parsed.getModel()
-    derived.getListOfInitialAssignments().clear(True)
+    minute = sbml.minute(model.sbml, model.id)
     for element, value in ({**plan.initial, **plan.phases[0].changes, **start}).items():
+        derived.removeInitialAssignment(element)
         _set(derived, model, element, float(value))
-    for phase in plan.phases[1:]:
-        _event(derived, phase.start, phase.changes, model)
+    for number, phase in enumerate(plan.phases[1:], start=2):
+        _event(derived, f"period_{number}", phase.start * minute, phase.changes, model)
     note = (
         f"Derived from the model {model.id} for its experiment {experiment.id}: initial values are the equilibrated "
-        "state with the conditions of the first period, and later periods are events."
+        f"state with the conditions of the first period, and later periods are events.{_dose(experiment)}"
     )
     derived.appendNotes(f'<p xmlns="http://www.w3.org/1999/xhtml">{note}</p>')
     return str(libsbml.writeSBMLToString(parsed))
+
+
+def duration(model: Model, experiment: Experiment) -> float:
+    """Return the length of an experiment in the model's unit of time."""
+    return experiment.duration * sbml.minute(model.sbml, model.id)
+
+
+def _dose(experiment: Experiment) -> str:
+    """Return what a document of a series of doses says about the one that it holds."""
+    if experiment.doses is None:
+        return ""
+    highest = f"{experiment.doses.values[-1]:g} {experiment.doses.unit}"
+    return f" Of the doses of {experiment.doses.target} it holds the highest, {highest}."
 
 
 def moving(model: Model, experiment: Experiment | None) -> set[str]:
@@ -91,11 +105,11 @@ def _set(derived: Any, model: Model, element: str, value: float) -> None:
         raise ExportError(f"{model.id}: libSBML refused the initial value of {element}")
 
 
-def _event(derived: Any, start: float, changes: Mapping[str, float], model: Model) -> None:
+def _event(derived: Any, name: str, start: float, changes: Mapping[str, float], model: Model) -> None:
     import libsbml
 
     event = derived.createEvent()
-    event.setId(f"period_at_{start:g}_min".replace(".", "p"))
+    event.setId(name)
     event.setUseValuesFromTriggerTime(True)
     trigger = event.createTrigger()
     trigger.setInitialValue(True)

@@ -20,7 +20,6 @@ FORMATS = {
     ".xml": "http://identifiers.org/combine.specifications/sbml.level-3.version-2",
     ".rdf": "http://identifiers.org/combine.specifications/omex-metadata",
     ".cps": "http://purl.org/NET/mediatypes/application/x-copasi",
-    ".ant": "http://purl.org/NET/mediatypes/text/x-antimony",
     ".md": "http://purl.org/NET/mediatypes/text/markdown",
     ".yaml": "http://purl.org/NET/mediatypes/application/x-yaml",
     ".tsv": "http://purl.org/NET/mediatypes/text/tab-separated-values",
@@ -63,14 +62,16 @@ def readme(model: Model, names: Mapping[str, str]) -> str:
     if about:
         lines += [about.description.strip(), ""]
         lines += [f"Version {about.version}. {collection.licence} ({collection.licence_url}). Not for medical use.", ""]
+    sets = ", with a parameter set for each condition" if model.conditions else ""
     lines += [
         f"- `{model.id}.xml`: the model, SBML Level 3 Version 2.",
-        f"- `{model.id}.cps`: the same for COPASI, with a parameter set for each condition.",
+        f"- `{model.id}.cps`: the same for COPASI{sets}.",
     ]
     if model.experiments:
         lines.append(
             "- `experiments/`: for each experiment SBML that starts equilibrated (later periods are events), a SED-ML "
-            "time course of it, and a COPASI file that is ready to run."
+            "time course of it, and a COPASI file that is ready to run. Of a series of doses SBML and COPASI file hold "
+            "the highest, SED-ML all."
         )
     if any(name.startswith("petab/") for name in names):
         lines.append("- `petab/`: the estimation problem, in PEtab version 2.")

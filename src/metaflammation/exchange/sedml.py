@@ -62,7 +62,7 @@ def _job(model: Model, experiment: Experiment) -> dict[str, Any]:
         "title": experiment.title,
         "model": model.metadata.title if model.metadata else model.id,
         "source": f"{experiment.id}.xml",
-        "duration": experiment.duration,
+        "duration": derived.duration(model, experiment),
         "intervals": experiment.points - 1,
         "tolerances": [model.solver.relative_tolerance, model.solver.absolute_tolerance],
         "runs": runs,

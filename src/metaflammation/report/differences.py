@@ -52,7 +52,7 @@ def _effects(difference: Difference, bullet: str) -> list[str]:
         if len(difference.effects) > SHOWN:
             lines.append(f"{bullet}and {len(difference.effects) - SHOWN} more, smaller ones")
     elif difference.changes:
-        lines.append("No experiment changes.")
+        lines.append("No experiment changes." if difference.compared else "No experiment was compared.")
     return lines + [f"{bullet}{reason}" for reason in difference.not_compared]
 
 
@@ -81,7 +81,7 @@ def _ratio(change: Change) -> str:
     """Return by what factor a value changed, where both have the same unit."""
     if change.what != "value":
         return ""
-    (before, *unit), (after, *other) = change.before.split(" ", 1) or [""], change.after.split(" ", 1) or [""]
+    (before, *unit), (after, *other) = change.before.split(" ", 1), change.after.split(" ", 1)
     if unit != other or not before or not after or float(before) == 0:
         return ""
     return f" (x {float(after) / float(before):.4g})"
