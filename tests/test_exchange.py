@@ -183,8 +183,8 @@ def test_document_of_a_series_names_the_dose_that_it_holds():
 def test_every_event_of_a_derived_document_has_an_id():
     model = MODELS["hormone_axis"]
     named = max(model.experiments.values(), key=lambda e: len(e.timeline))
-    events = sbml.document(derived.document(model, named), "x").getModel().getListOfEvents()
-    assert len({e.getId() for e in events}) == len(named.timeline) - 1
+    parsed = sbml.document(derived.document(model, named), "x")
+    assert len({e.getId() for e in parsed.getModel().getListOfEvents()}) == len(named.timeline) - 1
 
 
 def test_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
