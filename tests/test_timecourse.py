@@ -145,6 +145,17 @@ def test_header_is_one_line_of_json(tmp_path):
     assert second == "time,x,y,f"
 
 
+@pytest.mark.parametrize(
+    ("last", "name"), [(180, "min"), (721, "h"), (5760, "h"), (5761, "d"), (1.5e6, "d"), (6.5e6, "years")]
+)
+def test_axis_of_a_long_course_is_in_hours_days_or_years(last, name):
+    from metaflammation.figures import time_unit
+
+    found, length = time_unit(last)
+    assert found == name
+    assert 1 < last / length < 1200
+
+
 def test_plot_labels_axes_with_units_and_curves_with_names():
     axes = course().plot(["x", "y"])
     assert axes.get_xlabel() == "time (min)"

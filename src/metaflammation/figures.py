@@ -19,6 +19,17 @@ STYLES = ("-", "--", ":", "-.")
 MANY = 6
 
 
+HOUR, DAY, YEAR = 60.0, 1440.0, 525960.0
+
+
+def time_unit(last: float) -> tuple[str, float]:
+    """Return the unit in which an axis that ends at ``last`` (min) is easiest to read, and its length in minutes."""
+    for name, length, upto in (("min", 1.0, 12 * HOUR), ("h", HOUR, 4 * DAY), ("d", DAY, 3 * YEAR)):
+        if last <= upto:
+            return name, length
+    return "years", YEAR
+
+
 def time_course(course: TimeCourse, observables: Sequence[str], ax: Axes | None = None) -> Axes:
     """Draw variables over time.
 
@@ -29,9 +40,10 @@ def time_course(course: TimeCourse, observables: Sequence[str], ax: Axes | None 
     """
     axes = ax if ax is not None else _axes()
     unit = _one_unit(observables, course.units)
+    name, length = time_unit(float(course.data.index[-1]))
     for n, observable in enumerate(observables):
-        axes.plot(course.data.index, course.data[observable], label=course.names[observable], **_look(n))
-    axes.set_xlabel("time (min)")
+        axes.plot(course.data.index / length, course.data[observable], label=course.names[observable], **_look(n))
+    axes.set_xlabel(f"time ({name})")
     _finish(axes, [course.names[o] for o in observables], unit)
     return axes
 

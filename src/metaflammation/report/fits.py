@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metaflammation import measurements
-from metaflammation.figures import COLOURS
+from metaflammation.figures import COLOURS, time_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,13 +33,14 @@ def data_sets(model: Model, use: str) -> Figure:
         group = rows[rows["datasetId"] == name]
         kind, curve = measurements.curve(runs, group, values)
         x = group["time"] if kind == "time" else [runs.split(arm)[1] for arm in group["experimentId"]]
-        panel.plot(curve.index, curve.to_numpy(), color=COLOURS[0], zorder=1)
+        unit, length = time_unit(float(np.max(curve.index))) if kind == "time" else ("", 1.0)
+        panel.plot(curve.index / length, curve.to_numpy(), color=COLOURS[0], zorder=1)
         points, noise = group["measurement"].to_numpy(), group["noiseParameters"].to_numpy()
-        panel.errorbar(np.array(x, dtype=float), points, noise, fmt="o", color="black", ms=3, lw=0.8, zorder=2)
+        panel.errorbar(np.array(x, dtype=float) / length, points, noise, fmt="o", color="black", ms=3, lw=0.8, zorder=2)
         if kind == "dose":
             _dose_axis(panel, [d for d in curve.index if d > 0])
         else:
-            panel.set_xlabel("time (min)", fontsize="x-small")
+            panel.set_xlabel(f"time ({unit})", fontsize="x-small")
         row = table.loc[name]
         fit = f"chi2 {row['chi2']:.1f} / {row['n']}" + ("" if np.isnan(row["r2"]) else f", R2 {row['r2']:.2f}")
         panel.set_title(f"{name}\n{fit}", fontsize="x-small", loc="left")
