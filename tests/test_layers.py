@@ -8,14 +8,14 @@ import pytest
 import metaflammation
 
 LAYERS = [
-    "cli", "model", "revisions", "check", "report.differences", "diff",
+    "cli", "revisions", "model", "check", "report.differences", "diff",
     "report.fit_page", "report.fits", "report.tables", "report", "build", "exchange",
     "exchange.omex", "exchange.copasi", "exchange.sedml", "exchange.derived", "exchange.petab",
-    "exchange.children", "_copasi", "_sedml", "fit",
+    "_copasi", "_sedml", "fit",
     "problem",
     "targets", "measurements", "expectations", "statistics", "runs",
     "simulate", "timecourse", "figures", "engines", "engines.copasi", "engines.roadrunner", "lint", "unit_checks",
-    "composition", "compile", "sbml", "library", "tables", "records", "units", "files", "doctor", "errors", "_antimony",
+    "composition", "compile", "sbml", "library", "tables", "records", "units", "files", "doctor", "children", "errors", "_antimony",
 ]  # fmt: skip
 ROOT = Path(metaflammation.__file__).parent
 MODULES = {

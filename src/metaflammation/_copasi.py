@@ -7,11 +7,11 @@ absolute), ``plots`` (title to a list of [name, whether it is a concentration]) 
 
 from __future__ import annotations
 
-import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from metaflammation import children
 
 
 def write(job: dict[str, Any]) -> str:
@@ -70,18 +70,13 @@ def names_of_functions() -> set[str]:
     return {functions.get(n).getObjectName() for n in range(functions.size())}
 
 
-def main() -> None:
-    """Write the files that standard input asks for."""
-    known, texts = names_of_functions(), []
-    try:
-        for job in json.load(sys.stdin):
-            texts.append(write(job))
-            forget_functions(known)
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong is an answer
-        json.dump({"error": str(error)}, sys.stdout)
-    else:
-        json.dump(texts, sys.stdout)
+def write_apart(job: dict[str, Any]) -> str:
+    """Return the text of one COPASI file, and forget the model."""
+    known = names_of_functions()
+    text = write(job)
+    forget_functions(known)
+    return text
 
 
 if __name__ == "__main__":
-    main()
+    children.answer(write_apart)

@@ -8,9 +8,9 @@ value, or null), ``variables`` (each ``id``, ``name``, ``path``) and ``plots`` (
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Any
+
+from metaflammation import children
 
 CVODE, RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = "KISAO:0000019", "KISAO:0000209", "KISAO:0000211"
 TIME = "urn:sedml:symbol:time"
@@ -120,15 +120,5 @@ def _plot(parsed: Any, name: str, title: str, job: dict[str, Any], shown: list[s
             curve.setYDataReference(_name(run, variable))
 
 
-def main() -> None:
-    """Write the documents that standard input asks for."""
-    try:
-        texts = [write(job) for job in json.load(sys.stdin)]
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong is an answer
-        json.dump({"error": str(error)}, sys.stdout)
-    else:
-        json.dump(texts, sys.stdout)
-
-
 if __name__ == "__main__":
-    main()
+    children.answer(write)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metaflammation import expectations, measurements, targets
+from metaflammation import children, expectations, measurements, targets
 from metaflammation.engines import load as load_engine
 from metaflammation.expectations import Outcome, evaluate, judge
 from metaflammation.records import Solver
@@ -266,23 +264,13 @@ def _moved(bench: _Bench, workers: int) -> Iterator[tuple[str, dict[str, float]]
     if workers == 1:
         yield from ((p, bench.moved(p)) for p in parameters)
         return
-    with ProcessPoolExecutor(workers, get_context("spawn"), _remember, (bench,)) as pool:
+    with children.pool(bench, workers) as pool:
         yield from zip(parameters, pool.map(_move, parameters), strict=True)
 
 
-_bench: _Bench | None = None
-
-
-def _remember(bench: _Bench) -> None:
-    """Keep the bench in a worker, with its engine compiled once."""
-    global _bench  # noqa: PLW0603 - the state of a worker process
-    _bench = bench
-
-
 def _move(parameter: str) -> dict[str, float]:
-    if _bench is None:
-        raise RuntimeError("the worker was started without a bench")
-    return _bench.moved(parameter)
+    bench: _Bench = children.kept()
+    return bench.moved(parameter)
 
 
 def control_outcomes(

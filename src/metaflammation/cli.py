@@ -18,7 +18,6 @@ from metaflammation.errors import DataError, MetaflammationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import ExitStack
 
     from rich.console import Console
     from rich.progress import Progress
@@ -367,16 +366,14 @@ def diff(first: str, second: str, form: str, output: Path | None, force: bool) -
     Each is a model, a file, a folder, or MODEL@REVISION: the model as it was in a revision of the git repository of the
     working folder. Exit code 1 if they differ.
     """
-    from contextlib import ExitStack
-
     from metaflammation import files
     from metaflammation.diff import compare
     from metaflammation.report import differences
+    from metaflammation.revisions import version
 
     if output:
         files.check_free(output, overwrite=force)
-    with ExitStack() as stack, _progress() as bar:
-        old, new = (_version(text, stack) for text in (first, second))
+    with version(first) as old, version(second) as new, _progress() as bar:
         task = bar.add_task("diff", total=sum(len(e.arms) for e in (old.experiments or new.experiments).values()))
         found = compare(old, new, progress=lambda arm: bar.update(task, advance=1, description=arm))
     found = replace(found, first=first, second=second)
@@ -419,20 +416,6 @@ def _loaded(files: ModelFiles) -> Model:
     from metaflammation.model import Model
 
     return Model(files.id, files.sbml(), files)
-
-
-def _version(text: str, stack: ExitStack) -> Model:
-    """Return a model, or one as it was in a revision."""
-    from metaflammation import library, revisions
-    from metaflammation.model import load
-
-    name, at, revision = text.partition("@")
-    if not at or Path(text).exists():
-        return load(text)
-    if not revision or "/" in name or Path(name).suffix:
-        raise DataError(f"{text}: write the name of a model and a revision, e.g. insulin_cascade@HEAD~1")
-    folder = stack.enter_context(revisions.folder_of(revision, Path()))
-    return _loaded(library.find(name, library.Collection(folder / "models", folder / "validation")))
 
 
 def _assignments(texts: tuple[str, ...]) -> dict[str, str]:

@@ -154,10 +154,7 @@ def _changes(first: Model, second: Model, renamed: Mapping[str, str]) -> Iterato
             yield Change(kind, identifier, name, "renamed", was, identifier)
         for facet in [*old, *(f for f in new if f not in old)]:
             if old.get(facet, "") != new.get(facet, ""):
-                shown = [
-                    f"{f.get(facet, '')} {f.get('unit', '') if facet == 'value' else ''}".strip() for f in (old, new)
-                ]
-                yield Change(kind, identifier, name, facet, *shown)
+                yield Change(kind, identifier, name, facet, _shown(old, facet), _shown(new, facet))
 
 
 def _shown(facets: Facets, facet: str) -> str:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metaflammation import children
 from metaflammation.errors import DataError
 from metaflammation.problem import Problem, search, uncertainty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from concurrent.futures import ProcessPoolExecutor
     from pathlib import Path
 
     import pandas as pd
@@ -122,7 +123,7 @@ def multi_start(
     if spread is not None:
         lower, upper = np.maximum(lower, problem.start - spread), np.minimum(upper, problem.start + spread)
     points = lower + cube * (upper - lower)
-    with ProcessPoolExecutor(workers, get_context("spawn"), _remember, (problem,)) as pool:
+    with children.pool(problem, workers) as pool:
         first = _ordered(pool, _screen, np.array_split(points, starts), progress, "screening")
         costs = np.concatenate(first)
         best = np.argsort(costs, kind="stable")[:starts]
@@ -210,31 +211,17 @@ def from_json(path: Path, model: Model) -> dict[str, Any]:
     return result
 
 
-_problem: Problem | None = None
-
-
-def _remember(problem: Problem) -> None:
-    """Keep the problem in a worker, with its engine compiled once."""
-    global _problem  # noqa: PLW0603 - the state of a worker process
-    _problem = problem
-
-
-def _here() -> Problem:
-    if _problem is None:
-        raise RuntimeError("the worker was started without a problem")
-    return _problem
-
-
 def _screen(points: np.ndarray) -> np.ndarray:
-    return np.array([float((_here().residuals(x) ** 2).sum()) for x in points])
+    problem: Problem = children.kept()
+    return np.array([float((problem.residuals(x) ** 2).sum()) for x in points])
 
 
 def _coarse(x: np.ndarray) -> tuple[np.ndarray, float]:
-    return search(_here(), x, evaluations=25, tolerance=1e-3)
+    return search(children.kept(), x, evaluations=25, tolerance=1e-3)
 
 
 def _polish(x: np.ndarray) -> tuple[np.ndarray, float]:
-    return search(_here(), x)
+    return search(children.kept(), x)
 
 
 def _ordered(

@@ -1,4 +1,4 @@
-"""Collections as they were in a revision of the git repository that holds them."""
+"""Models as they were in a revision of the git repository that holds them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,32 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metaflammation.errors import ModelError
+from metaflammation import library
+from metaflammation.errors import DataError, ModelError
+from metaflammation.model import Model, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@contextmanager
+def version(text: str) -> Iterator[Model]:
+    """Give a model by its name, file or folder, or by ``NAME@REVISION`` of the repository of the working folder.
+
+    Raises
+    ------
+    DataError, ModelError
+        If it is written otherwise, or there is no such model or revision.
+    """
+    name, at, revision = text.partition("@")
+    if not at or Path(text).exists():
+        yield load(text)
+        return
+    if not revision or "/" in name or Path(name).suffix:
+        raise DataError(f"{text}: write the name of a model and a revision, e.g. insulin_cascade@HEAD~1")
+    with folder_of(revision, Path()) as folder:
+        files = library.find(name, library.Collection(folder / "models", folder / "validation"))
+        yield Model(files.id, files.sbml(), files)
 
 
 @contextmanager

@@ -19,24 +19,22 @@ if TYPE_CHECKING:
 class Form:
     """What can be written: the ending of the file (none: a folder), and whether it can hold a single experiment."""
 
-    title: str
     ending: str = ""
     experiment: bool = False
 
 
 FORMS = {
-    "sbml": Form("SBML Level 3 Version 2", ".xml"),
-    "sbml-l3v1": Form("SBML Level 3 Version 1, for older readers", "_l3v1.xml"),
-    "comp": Form("hierarchical SBML (package comp) of a composed model", "_comp.xml"),
-    "antimony": Form("Antimony, in one file", ".ant"),
-    "copasi": Form("COPASI file", ".cps", experiment=True),
-    "sedml": Form("folder of SED-ML documents and the SBML that they simulate", experiment=True),
-    "petab": Form("folder of the estimation problem, PEtab version 2"),
-    "petab-v1": Form("folder of the estimation problem, PEtab version 1"),
-    "omex": Form("COMBINE archive of SBML, SED-ML, COPASI files, and PEtab where there is one", ".omex"),
+    "sbml": Form(".xml"),
+    "sbml-l3v1": Form("_l3v1.xml"),
+    "comp": Form("_comp.xml"),
+    "antimony": Form(".ant"),
+    "copasi": Form(".cps", experiment=True),
+    "sedml": Form(experiment=True),
+    "petab": Form(),
+    "petab-v1": Form(),
+    "omex": Form(".omex"),
 }
 """The forms that can be written, by the names that the command line takes."""
-
 
 PETAB = {"petab": 2, "petab-v1": 1}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from metaflammation.errors import ExportError, unknown
-from metaflammation.exchange import children, derived
+from metaflammation import children
+from metaflammation.exchange import derived
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,7 @@ def document(model: Model, experiment: str | None = None) -> str:
 
 def documents(model: Model, experiments: Iterable[str | None]) -> list[str]:
     """Return the texts of several COPASI files of a model; see :func:`document`."""
-    jobs = [_job(model, _experiment(model, name)) for name in experiments]
+    jobs = [_job(model, derived.experiment(model, name) if name else None) for name in experiments]
     texts = children.ask("metaflammation._copasi", jobs, model.id)
     return [stable(text) for text in texts]
 
@@ -54,20 +54,12 @@ def _job(model: Model, experiment: Experiment | None) -> dict[str, Any]:
     }
 
 
-def _experiment(model: Model, name: str | None) -> Experiment | None:
-    if name is None:
-        return None
-    if name not in model.experiments:
-        raise ExportError(f"{model.id}: {unknown('experiment', name, model.experiments)}")
-    return model.experiments[name]
-
-
 def _title(model: Model, experiment: Experiment | None) -> str:
     title = model.metadata.title if model.metadata else model.id
     if experiment is None:
         return title
-    dose = f", {experiment.doses.values[-1]:g} {experiment.doses.unit}" if experiment.doses else ""
-    return f"{title}: {experiment.title}{dose}"
+    dose = derived.highest_dose(experiment)
+    return f"{title}: {experiment.title}{f', {dose}' if dose else ''}"
 
 
 def stable(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metaflammation import expectations, sbml
-from metaflammation.errors import ExportError
+from metaflammation.errors import ExportError, unknown
 from metaflammation.simulate import Protocol
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def document(model: Model, experiment: Experiment) -> str:
     """
     import libsbml
 
-    plan = _plan(model, experiment)
+    plan = _plan(model, experiment, grid=False)
     start = dict(zip(model.engine().columns, model.engine().run(plan)[0], strict=True))
     parsed = sbml.document(model.sbml, model.id)
     derived = parsed.getModel()
@@ -40,8 +40,10 @@ def document(model: Model, experiment: Experiment) -> str:
         _event(derived, f"period_{number}", phase.start * minute, phase.changes, model)
     note = (
         f"Derived from the model {model.id} for its experiment {experiment.id}: initial values are the equilibrated "
-        f"state with the conditions of the first period, and later periods are events.{_dose(experiment)}"
+        f"state with the conditions of the first period, and later periods are events."
     )
+    if experiment.doses:
+        note += f" Of the doses of {experiment.doses.target} it holds the highest, {highest_dose(experiment)}."
     derived.appendNotes(f'<p xmlns="http://www.w3.org/1999/xhtml">{note}</p>')
     return str(libsbml.writeSBMLToString(parsed))
 
@@ -51,12 +53,22 @@ def duration(model: Model, experiment: Experiment) -> float:
     return experiment.duration * sbml.minute(model.sbml, model.id)
 
 
-def _dose(experiment: Experiment) -> str:
-    """Return what a document of a series of doses says about the one that it holds."""
-    if experiment.doses is None:
-        return ""
-    highest = f"{experiment.doses.values[-1]:g} {experiment.doses.unit}"
-    return f" Of the doses of {experiment.doses.target} it holds the highest, {highest}."
+def highest_dose(experiment: Experiment) -> str:
+    """Return the dose that the document of a series holds, with its unit; nothing for a single run."""
+    return f"{experiment.doses.values[-1]:g} {experiment.doses.unit}" if experiment.doses else ""
+
+
+def experiment(model: Model, name: str) -> Experiment:
+    """Return a named experiment.
+
+    Raises
+    ------
+    ExportError
+        If the model has none of that name.
+    """
+    if name not in model.experiments:
+        raise ExportError(f"{model.id}: {unknown('experiment', name, model.experiments)}")
+    return model.experiments[name]
 
 
 def moving(model: Model, experiment: Experiment | None) -> set[str]:
@@ -86,9 +98,9 @@ def by_unit(model: Model, names: Iterable[str]) -> dict[str, list[Element]]:
     return groups
 
 
-def _plan(model: Model, experiment: Experiment) -> Plan:
+def _plan(model: Model, experiment: Experiment, *, grid: bool = True) -> Plan:
     dose = experiment.doses.values[-1] if experiment.doses else None
-    return Protocol.of(experiment, model.conditions, dose).plan({})
+    return Protocol.of(experiment, model.conditions, dose).plan({}, grid=grid)
 
 
 def _set(derived: Any, model: Model, element: str, value: float) -> None:

@@ -58,7 +58,7 @@ def tables(model: Model, version: int = 2) -> dict[str, str]:
     """
     if version not in {1, 2}:
         raise ExportError(f"PEtab has the versions 1 and 2, not {version!r}")
-    if not (measurements.read(model)["use"] == "fit").any():
+    if not measurements.fitted(model):
         raise ExportError(f"{model.id}: has no measured series that is fitted, and a PEtab problem consists of them")
     fitted = _Fitted(model)
     fitted.check()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from metaflammation.errors import ExportError, unknown
-from metaflammation.exchange import children, derived
+from metaflammation import children
+from metaflammation.exchange import derived
 
 if TYPE_CHECKING:
     from metaflammation.model import Model
@@ -25,13 +25,9 @@ def files(model: Model, experiment: str | None = None) -> dict[str, str]:
     Raises
     ------
     ExportError
-        If the model has no experiments, or not this one.
+        If the model has not this experiment.
     """
-    if experiment is not None and experiment not in model.experiments:
-        raise ExportError(f"{model.id}: {unknown('experiment', experiment, model.experiments)}")
-    if not model.experiments:
-        raise ExportError(f"{model.id}: has no experiments that SED-ML could describe")
-    named = [model.experiments[experiment]] if experiment else list(model.experiments.values())
+    named = [derived.experiment(model, experiment)] if experiment else list(model.experiments.values())
     documents = children.ask("metaflammation._sedml", [_job(model, e) for e in named], model.id)
     found = {}
     for e, document in zip(named, documents, strict=True):

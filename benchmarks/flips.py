@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script of one page, not a package
 """Which verdicts of er_stress flip when one parameter moves by 20 %; writes flips.tsv beside itself."""
 
 from __future__ import annotations
