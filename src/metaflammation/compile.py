@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,8 @@ def compile_file(path: Path, time_limit: float = TIME_LIMIT, *, imports: Path | 
     sbml.read_text(path)
     raw = _translate(path, time_limit, imports)
     try:
-        return Compiled(_finish(raw["sbml"]), _finish(raw["comp"]) if raw["comp"] else "")
+        comp = _finish(raw["comp"]) if raw["comp"] else ""
+        return Compiled(_tell_modules_apart(_finish(raw["sbml"]), comp) if comp else _finish(raw["sbml"]), comp)
     except (ModelError, CompileError) as error:
         raise CompileError(f"{path}: {error}") from None
 
@@ -206,6 +208,29 @@ def _name(model: Any) -> None:
     for element in (e for elements in lists for e in elements):
         if not element.isSetName():
             element.setName(element.getId())
+
+
+def _tell_modules_apart(flat: str, comp: str) -> str:
+    """Put the module before display names that elements of several modules bear."""
+    import libsbml
+
+    whole = sbml.document(comp, "Antimony's output")
+    modules = [s.getId() for s in whole.getModel().getPlugin("comp").getListOfSubmodels()]
+    parsed = sbml.document(flat, "Antimony's output")
+    model = parsed.getModel()
+    lists = (
+        model.getListOfCompartments(),
+        model.getListOfSpecies(),
+        model.getListOfParameters(),
+        model.getListOfReactions(),
+    )
+    elements = [e for each in lists for e in each]
+    count = Counter(e.getName() for e in elements)
+    for element in elements:
+        module = next((m for m in modules if element.getId().startswith(f"{m}_")), None)
+        if module and count[element.getName()] > 1:
+            element.setName(f"{module}: {element.getName()}")
+    return str(libsbml.writeSBMLToString(parsed))
 
 
 def _mark_relative_species(model: Any) -> None:

@@ -95,12 +95,15 @@ class ModelFiles:
         text = self._text(self.collection.models, "parameters.tsv")
         rows = tables.read_parameters(text, f"{self.id}/parameters.tsv")
         modules = self.modules()
-        # What the composed model shares between modules is its own, and has no prefix.
-        ids = {e.get("id") for e in etree.fromstring(self.sbml().encode()).iter()} if modules else set()
+        if not modules:
+            return rows
+        # What the composed model sets or shares is its own; what it computes by a rule is no constant.
+        elements = etree.fromstring(self.sbml().encode()).iter("{*}parameter")
+        constants = {e.get("id") for e in elements if e.get("constant") == "true"}
         for prefix, module in modules.items():
             for name, row in find(module, self.collection).parameters().items():
-                if f"{prefix}_{name}" in ids:
-                    rows[f"{prefix}_{name}"] = row.model_copy(update={"id": f"{prefix}_{name}"})
+                if f"{prefix}_{name}" in constants:
+                    rows.setdefault(f"{prefix}_{name}", row.model_copy(update={"id": f"{prefix}_{name}"}))
         return rows
 
     def experiments(self) -> dict[str, records.Experiment]:

@@ -170,7 +170,7 @@ def _converted(quantity: pint.Quantity[Any], unit: Unit, what: str) -> float:
 
     ureg = registry()
     try:
-        contexts = [c for c in ureg._contexts if what == c or what.startswith(f"{c}_")]  # noqa: SLF001 - pint lists them nowhere else
+        contexts = [c for c in ureg._contexts if f"_{c}_" in f"_{what}_"]  # noqa: SLF001 - pint lists them nowhere else
         # A model counts international units as plain numbers.
         wanted = f"international_unit * {unit.dimension}" if "IU" in unit.label else unit.dimension
         base = ureg.Quantity(quantity.magnitude, str(quantity.units)).to(wanted, *contexts)
