@@ -31,10 +31,15 @@ PositiveMinutes = Annotated[float, BeforeValidator(_time), Field(gt=0)]
 
 
 class Solver(Record):
-    """Tolerances with which a model is integrated, in every engine."""
+    """Tolerances with which a model is integrated, in every engine.
+
+    Above the third order the formulas of CVODE are unstable for weakly damped oscillations and take tiny steps:
+    ``maximum_order`` bounds it there. COPASI changes its method by itself.
+    """
 
     relative_tolerance: float = 1e-9
     absolute_tolerance: float = 1e-12
+    maximum_order: int = Field(default=5, ge=1, le=5)
 
 
 class ModelMetadata(Record):

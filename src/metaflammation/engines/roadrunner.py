@@ -129,8 +129,9 @@ def load(sbml: str) -> Any:
 
 
 def set_tolerances(rr: Any, solver: Solver) -> None:
-    """Set tolerances and step limit of an instance."""
+    """Set tolerances, the largest order and the step limit of an instance."""
     rr.integrator.relative_tolerance = solver.relative_tolerance
     rr.integrator.absolute_tolerance = solver.absolute_tolerance
+    rr.integrator.setValue("maximum_bdf_order", solver.maximum_order)
     # The default of 20 000 steps a call stops long equilibrations of oscillating models.
     rr.integrator.maximum_num_steps = MAXIMUM_STEPS
