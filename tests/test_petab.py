@@ -271,7 +271,7 @@ def test_made_problem_has_our_chi2_when_read_back(version, volume, source, tmp_p
 
 def with_event(statement):
     """Return the tiny model with an event after which switching off is twice as fast."""
-    parameters = "  factor = 1; factor has dl; two = 2; two has dl; level = 0.04; level has per_min; moment = 3;"
+    parameters = "  factor = 1; factor has dl; two = 2; two has dl; level = 0.06; level has per_min; moment = 3;"
     event = f"{parameters} moment has minute;\n  tired: at {statement};\n  on: A"
     source = TINY.replace("k_on = 0.1, k_off = 0.1;", "k_on = 0.1; k_off = 0.1;")
     return source.replace("cell*k_off*B", "cell*k_off*factor*B").replace("  on: A", event)

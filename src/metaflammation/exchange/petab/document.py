@@ -99,9 +99,7 @@ class Document:
         if not estimated and not mixed.shares:
             return mixed
         if any(a.getVariable() == target for e in self._model.getListOfEvents() for a in e.getListOfEventAssignments()):
-            raise ExportError(
-                f"{target}: an event of the model sets it, so it can be no parameter of the PEtab problem"
-            )
+            raise ExportError(f"{target}: conditions and an event of the model set it, which PEtab cannot say")
         self.add(mixed, target, target)
         for item in self._formulas():
             item.renameSIdRefs(target, target + IN_RUN)
