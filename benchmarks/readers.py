@@ -4,6 +4,9 @@ For each model and experiment the SBML that holds the experiment (it starts equi
 highest dose of a series) goes to each reader as one plain uniform time course. ``readers.toml`` says who reads what and
 how near it must come; ``readers/read_*.py`` are the readers, each a few lines that run in the reader's own Python.
 
+What is stored in ``readers/results`` and not out of date is not run again, so that a new model costs its own runs only.
+An interrupted run keeps what is done.
+
     .venv/bin/python benchmarks/readers.py --install --write
 """
 
@@ -15,15 +18,16 @@ import tempfile
 import threading
 import tomllib
 import venv
-from collections import Counter
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 import libsbml
 import numpy as np
 import pandas as pd
+import readers_page as pages
+from readers_page import SMALLEST_RANGE, Entry, Result
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import metaflammation as mf
@@ -31,13 +35,11 @@ from metaflammation import library, sbml
 from metaflammation.exchange import derived
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "docs" / "readers.md"
 PATIENCE = 180.0
-"""Seconds after which a reader counts as stuck on one experiment."""
+"""Seconds after which a reader counts as stuck on one experiment; it is not asked again with other tolerances."""
+STUCK = f"no result within {PATIENCE:g} s"
 
-SMALLEST_RANGE = 0.1
-"""A variable that moves less than this fraction of its size is measured against this fraction instead."""
-
+KINDS = ("ours", "own")
 LEVELS = {"sbml": None, "l3v1": (3, 1), "l2v5": (2, 5)}
 
 
@@ -55,25 +57,24 @@ class Reader:
     how: str = ""
     environment: tuple[str, ...] = ()
     tested: bool = False
-    first: bool = False
+    experiments: str = "all"
 
     def python(self, environments):
         """Return the interpreter of the reader, in one of the environments or the one that runs this."""
         return environments / self.runner.split("_")[0] / "bin" / "python" if self.environment else Path(sys.executable)
 
+    def of(self, model):
+        """Return the ids of the experiments of a model that it runs."""
+        return {"all": list(model.experiments), "telling": telling(model), "first": telling(model)[:1]}[
+            self.experiments
+        ]
 
-@dataclass
-class Result:
-    """How one reader did on one experiment."""
 
-    reader: str
-    model: str
-    experiment: str
-    tolerances: str
-    difference: float | None = None
-    variable: str = ""
-    seconds: float | None = None
-    error: str = ""
+def telling(model):
+    """Return the first experiment of a model, the longest and the one of most periods."""
+    named = list(model.experiments.values())
+    chosen = [named[0], max(named, key=lambda e: e.duration), max(named, key=lambda e: len(e.timeline))]
+    return list(dict.fromkeys(e.id for e in chosen))
 
 
 @dataclass
@@ -175,7 +176,7 @@ class Process:
             line = self.lines.get(timeout=PATIENCE)
         except queue.Empty:
             self.process.kill()
-            return {"error": f"no result within {PATIENCE:g} s"}
+            return {"error": STUCK}
         if line:
             return json.loads(line)
         code = self.process.wait()
@@ -216,25 +217,31 @@ def readers():
 
 
 def run(reader, python, cases, folder, kinds=("ours",), progress=lambda: None):
-    """Return the versions of a reader and its results; None and the reason if it cannot be started."""
+    """Return what a reader made of some experiments of a model."""
+    entry = Entry(pages.digest(cases[0].model))
     if not Path(python).exists():
-        return None, "its environment is missing; --install makes it"
+        entry.absent = "its environment is missing; --install makes it"
+        return entry
     process = Process(reader, python)
     try:
-        if "error" in process.hello:
-            return None, process.hello["error"]
-        results = []
+        entry.versions, entry.absent = process.hello.get("versions", {}), process.hello.get("error", "")
+        if entry.absent:
+            entry.absent += f"; {reader.how}" if reader.how else ""
+            return entry
         for case in cases:
             for kind in kinds:
-                results.append(_result(process, case, kind, folder))
+                stuck = bool(entry.results) and entry.results[-1].error == STUCK and kind != kinds[0]
+                entry.results.append(
+                    Result(case.experiment, kind, error=STUCK) if stuck else _result(process, case, kind, folder)
+                )
                 progress()
-        return process.hello["versions"], results
+        return entry
     finally:
         process.close()
 
 
 def _result(process, case, kind, folder):
-    result = Result(process.reader.id, case.model.id, case.experiment, kind)
+    result = Result(case.experiment, kind)
     out = Path(folder) / "course.csv"
     out.unlink(missing_ok=True)
     try:
@@ -256,129 +263,6 @@ def install(reader, python):
     subprocess.run([python, "-m", "pip", "install", "--quiet", *reader.environment], check=True)
 
 
-@dataclass
-class Gauntlet:
-    """What came out: the versions of each reader or why it did not run, and the results."""
-
-    models: dict
-    versions: dict = field(default_factory=dict)
-    absent: dict = field(default_factory=dict)
-    results: list = field(default_factory=list)
-
-    def add(self, reader, versions, results):
-        """Add what :func:`run` returned."""
-        if versions is None:
-            self.absent[reader.id] = results + (f"; {reader.how}" if reader.how else "")
-        else:
-            self.versions[reader.id] = versions
-            self.results += results
-
-    def of(self, reader, model, kind):
-        """Return the results of a reader on a model."""
-        return [r for r in self.results if (r.reader, r.model, r.tolerances) == (reader, model, kind)]
-
-    def failures(self, chosen):
-        """Return what tested readers got wrong."""
-        held = {r.id: r.tolerance for r in chosen if r.tested}
-        return [
-            r for r in self.results
-            if r.reader in held and r.tolerances == "ours" and (r.error or not r.difference <= held[r.reader])
-        ]  # fmt: skip
-
-    def cell(self, reader, model, kind):
-        """Return what stands in the table: the largest difference, bold above the tolerance, and how many ran."""
-        results = self.of(reader.id, model, kind)
-        if not results:
-            return "not run"
-        read = [r.difference for r in results if not r.error]
-        total = len(self.models[model].experiments)
-        count = "" if len(read) == total else f" ({len(read)} of {total})"
-        if not read:
-            return f"fails{count}"
-        text = f"{max(read):.0e}"
-        return f"**{text}**{count}" if kind == "ours" and max(read) > reader.tolerance else f"{text}{count}"
-
-    def table(self, chosen, kind):
-        """Return the table of readers and models as Markdown."""
-        head = ["reader", "tolerance", *self.models] if kind == "ours" else ["reader", *self.models]
-        lines = [head, ["---"] * len(head)]
-        for reader in chosen:
-            tolerance = [f"{reader.tolerance:.0e}"] if kind == "ours" else []
-            lines.append([reader.title, *tolerance, *(self.cell(reader, m, kind) for m in self.models)])
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-    def troubles(self, reader):
-        """Return the errors of a reader, each once, with the models and numbers of experiments."""
-        found = {}
-        for r in self.results:
-            if r.reader == reader.id and r.error and r.tolerances == "ours":
-                found.setdefault(r.error.replace("`", "'")[:300], Counter())[r.model] += 1
-        return [f"`{error}` ({', '.join(f'{m}: {n}' for m, n in where.items())})" for error, where in found.items()]
-
-
-def page(done, chosen, command):
-    """Return ``docs/readers.md``."""
-
-    def versions(reader):
-        known = done.versions.get(reader.id)
-        return ", ".join(f"{k} {v}" for k, v in known.items()) if known else f"not run: {done.absent[reader.id]}"
-
-    reasons = "\n".join(f"| {r.title} | {r.tolerance:.0e} | {versions(r)} | {r.why} |" for r in chosen)
-    limits = []
-    for reader in chosen:
-        points = [reader.remark] * bool(reader.remark) + done.troubles(reader)
-        limits += [f"- **{reader.title}**: {' '.join(points)}"] if points else []
-    return PAGE_TEXT.format(
-        command=command,
-        smallest=f"{SMALLEST_RANGE:g}",
-        ours=done.table(chosen, "ours"),
-        own=done.table(chosen, "own"),
-        reasons=reasons,
-        limits="\n".join(limits) or "Nothing was found.",
-    )
-
-
-PAGE_TEXT = """\
-# Readers
-
-Do other programs that open our SBML give our curves? Written by `{command}`; do not edit.
-
-For each experiment the SBML goes out that SED-ML and COPASI files use: it starts equilibrated, later periods are
-events, and of a series of doses it holds the highest. Each reader runs it as one plain time course with the output
-points of the experiment. The number is the largest difference from our curve over all points, variables and
-experiments of a model, less the absolute tolerance, divided by the range of the variable in the experiment (a variable
-that moves by less than {smallest} of its size is measured against that fraction). Points at the start of a period are
-left out: whether they show the values before or after it is up to the program. **Bold** is above the tolerance;
-(8 of 9) counts the experiments that could be run.
-
-## With our tolerances
-
-Relative and absolute tolerance of the integrator as in `models/metadata.toml`.
-
-{ours}
-
-## With the tolerances that each reader sets by itself
-
-What someone gets who opens the file and presses Run.
-
-{own}
-
-## Versions, and why these tolerances
-
-| reader | tolerance | versions | why |
-| --- | --- | --- | --- |
-{reasons}
-
-## What readers cannot do
-
-Messages are those of this run, with the number of experiments of each model in which they came.
-
-{limits}
-
-AMICI has no runner here yet: it is built from source with a compiler, which takes minutes.
-"""
-
-
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--model", "names", multiple=True, help="A catalogue model; all of them if not given.")
 @click.option("--reader", "wanted", multiple=True, help="A reader of readers.toml; all of them if not given.")
@@ -387,38 +271,40 @@ AMICI has no runner here yet: it is built from source with a compiler, which tak
     envvar="METAFLAMMATION_READERS", show_envvar=True, help="Folder with an environment for each foreign reader.",
 )  # fmt: skip
 @click.option("--install", "make", is_flag=True, help="Make the environments that are missing.")
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Write all results to this file.")
-@click.option("--write", is_flag=True, help="Write docs/readers.md (all models and readers).")
-def main(names, wanted, environments, make, out, write):
+@click.option("--again", is_flag=True, help="Run also what is stored and not out of date.")
+@click.option("--write", is_flag=True, help="Store the results, and write docs/readers.md from all that are stored.")
+def main(names, wanted, environments, make, again, write):
     """Hold the curves of other programs against ours; exit code 1 if a tested reader is not near enough."""
-    if write and (names or wanted):
-        raise click.UsageError("--write needs all models and readers")
-    chosen = _chosen(wanted, readers())
+    known = readers()
+    chosen = _chosen(wanted, known)
     models = [mf.load(name) for name in _chosen(names, {n: n for n in library.catalogue()})]
-    done = Gauntlet({m.id: m for m in models})
+    found = {name: pages.stored(name) for name in library.catalogue()}
+    todo = [
+        (m, r) for m in models for r in chosen
+        if again or r.id not in found[m.id] or found[m.id][r.id].of != pages.digest(m) or found[m.id][r.id].absent
+    ]  # fmt: skip
+    for reader in dict.fromkeys(r for _, r in todo if make and r.environment):
+        install(reader, reader.python(environments))
     bars = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*bars) as progress, tempfile.TemporaryDirectory() as folder:
-        task = progress.add_task("our curves", total=sum(len(m.experiments) for m in models) * (1 + 2 * len(chosen)))
-        cases = []
-        for model, experiment in [(m, e) for m in models for e in m.experiments]:
-            cases.append(Case(model, experiment))
-            progress.advance(task)
-        for reader in chosen:
-            progress.update(task, description=reader.title)
-            python = reader.python(environments)
-            if make and reader.environment:
-                install(reader, python)
-            own = [c for c in cases if not reader.first or c.experiment == next(iter(c.model.experiments))]
-            done.add(reader, *run(reader, python, own, folder, ("ours", "own"), lambda: progress.advance(task)))
-            progress.advance(task, 2 * (len(cases) - len(own)))
-    text = page(done, chosen, "python benchmarks/readers.py --install --write")
-    click.echo(text)
-    if out:
-        results = {"versions": done.versions, "absent": done.absent, "results": [asdict(r) for r in done.results]}
-        out.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    with Progress(*bars) as progress:
+        task = progress.add_task("", total=sum(2 * len(r.of(m)) for m, r in todo))
+        for model in dict.fromkeys(m.id for m, _ in todo):
+            cases = {}
+            with tempfile.TemporaryDirectory() as folder:
+                for m, reader in (pair for pair in todo if pair[0].id == model):
+                    progress.update(task, description=f"{model}: {reader.title}")
+                    cases |= {e: Case(m, e) for e in reader.of(m) if e not in cases}
+                    own = [cases[e] for e in reader.of(m)]
+                    entry = run(reader, reader.python(environments), own, folder, KINDS, lambda: progress.advance(task))
+                    found[model][reader.id] = entry
+                    if write:
+                        pages.store(model, found[model])
+    text = pages.page({name: entries for name, entries in found.items() if entries}, list(known.values()))
     if write:
-        PAGE.write_text(text, "utf-8")
-    sys.exit(bool(done.failures(chosen)))
+        pages.PAGE.write_text(text, "utf-8")
+    else:
+        click.echo(text)
+    sys.exit(any(pages.failures(r, found[m.id][r.id]) for m in models for r in chosen if r.id in found[m.id]))
 
 
 def _chosen(names, known):

@@ -14,6 +14,8 @@ from metaflammation import library, measurements, sbml
 from metaflammation.compile import compile_file
 from metaflammation.errors import ExportError
 from metaflammation.exchange import petab
+from metaflammation.exchange.petab.version_1 import MOMENT
+from metaflammation.exchange.petab.version_2 import TIME_ZERO
 from metaflammation.problem import Problem
 
 MODELS = {name: mf.load(name) for name in library.catalogue()}
@@ -267,6 +269,23 @@ def test_made_problem_has_our_chi2_when_read_back(version, volume, source, tmp_p
     assert found == pytest.approx(problem.chi2(problem.start), rel=1e-4)
 
 
+def with_event(statement):
+    """Return the tiny model with an event after which switching off is twice as fast."""
+    parameters = "  factor = 1; factor has dl; two = 2; two has dl; level = 0.06; level has per_min; moment = 3;"
+    event = f"{parameters} moment has minute;\n  tired: at {statement};\n  on: A"
+    source = TINY.replace("k_on = 0.1, k_off = 0.1;", "k_on = 0.1; k_off = 0.1;")
+    return source.replace("cell*k_off*B", "cell*k_off*factor*B").replace("  on: A", event)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_made_problem_with_an_event_that_reads_an_estimated_parameter_has_our_chi2(version, tmp_path):
+    model = made(tmp_path, source=with_event("fraction*k_on > level: factor = two"))
+    files = petab.tables(model, version)
+    problem = Problem(model)
+    found = version_1(files, model)[0] if version == 1 else version_2(files, model)
+    assert found == pytest.approx(problem.chi2(problem.start), rel=1e-4)
+
+
 @pytest.mark.parametrize(("model", "version"), PROBLEMS)
 def test_problem_is_the_same_each_time_and_its_model_without_findings(model, version):
     files = petab.tables(model, version)
@@ -303,7 +322,7 @@ def test_version_2_keeps_our_conditions_and_says_when_an_equilibration_is_cut_sh
     assert first["plain"] == 0
     assert (first.drop(["step", "plain"]) == -math.inf).all()
     pulse = experiments[experiments["experimentId"] == "pulse"]
-    assert list(pulse["conditionId"]) == ["", "stimulated", petab.TIME_ZERO, "washed"]
+    assert list(pulse["conditionId"]) == ["", "stimulated", TIME_ZERO, "washed"]
     assert next(iter(experiments.query("experimentId == 'joined'")["conditionId"])) == "stimulated_and_primed"
     conditions = table(files, "conditions").set_index(["conditionId", "targetId"])["targetValue"]
     assert conditions["other_cell", "f_total"] == "f_total_other"
@@ -335,6 +354,12 @@ targets:
         ),
         pytest.param(
             1, {"conditions__tsv": CONDITIONS + "primed\tA\t3\n"}, "A: only some runs set it", id="computed start"
+        ),
+        pytest.param(
+            1, {"source": with_event("time > moment: factor = two")}, "tiny: reads the time.* use version 2", id="time"
+        ),
+        pytest.param(
+            2, {"source": with_event("B > A: k_off = k_on*k_off/k_on")}, "k_off: conditions and an event", id="event"
         ),
         pytest.param(
             1,
@@ -423,13 +448,13 @@ def test_converter_of_petab_for_amici_reads_our_chi2_from_version_2(tmp_path):
         rr.integrator.relative_tolerance = 1e-9
         now = experiment.sorted_periods[0].time
         if second:
-            now = -petab.MOMENT
+            now = -MOMENT
             rr.simulate(-1e6, now, 2)
             for name, number in second[0].items():
                 rr[name] = number
         points = [m for m in read.measurements if m.experiment_id == experiment.id]
         for point in sorted(points, key=lambda m: m.time):
-            at = point.time + petab.MOMENT
+            at = point.time + MOMENT
             if at > now:
                 rr.simulate(now, at, 2)
                 now = at

@@ -1,7 +1,9 @@
 """Other programs that open our SBML, and COPASI's way back: the gauntlet of benchmarks/readers.py, in small."""
 
 import importlib.util
+import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,39 +17,37 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 MODELS = {name: mf.load(name) for name in library.catalogue()}
 
 
-def script():
-    spec = importlib.util.spec_from_file_location("gauntlet", BENCHMARKS / "readers.py")
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules["gauntlet"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
-GAUNTLET = script()
+PAGES = script("readers_page")
+GAUNTLET = script("readers")
+ARCHIVES = script("archives")
 READERS = GAUNTLET.readers()
 TESTED = [r for r in READERS.values() if r.tested]
 
 
-def telling(model):
-    """Return the first experiment and the one of most periods."""
-    experiments = list(model.experiments.values())
-    return list(dict.fromkeys([experiments[0].id, max(experiments, key=lambda e: len(e.timeline)).id]))
+NAMES = [pytest.param(n, marks=[pytest.mark.slow] if n != "insulin_cascade" else []) for n in MODELS]
 
 
-CASES = {(m.id, e): GAUNTLET.Case(m, e) for m in MODELS.values() for e in telling(m)}
-ONE = next(iter(CASES.values()))
+@cache
+def cases_of(name):
+    return [GAUNTLET.Case(MODELS[name], e) for e in GAUNTLET.telling(MODELS[name])]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] if n != "insulin_cascade" else []) for n in MODELS]
-)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("reader", TESTED, ids=lambda r: r.id)
 def test_reader_gives_our_curves_within_its_tolerance(reader, name, tmp_path):
-    cases = [case for (model, _), case in CASES.items() if model == name]
-    versions, results = GAUNTLET.run(reader, sys.executable, cases, tmp_path)
-    assert versions is not None, results
-    assert [r.error for r in results] == [""] * len(cases)
-    assert max(r.difference for r in results) <= reader.tolerance
+    cases = cases_of(name)
+    entry = GAUNTLET.run(reader, sys.executable, cases, tmp_path)
+    assert entry.absent == ""
+    assert [r.error for r in entry.results] == [""] * len(cases)
+    assert max(r.difference for r in entry.results) <= reader.tolerance
 
 
 def test_every_tested_reader_has_a_tolerance_far_below_what_a_plot_shows():
@@ -55,10 +55,73 @@ def test_every_tested_reader_has_a_tolerance_far_below_what_a_plot_shows():
     assert all(0 < r.tolerance <= 1e-6 and r.why for r in TESTED)
 
 
-def test_page_lists_every_reader_with_its_tolerance():
-    text = GAUNTLET.PAGE.read_text("utf-8")
+def stored():
+    found = {name: PAGES.stored(name) for name in MODELS}
+    return {name: entries for name, entries in found.items() if entries}
+
+
+def test_page_is_what_the_stored_results_say():
+    assert PAGES.PAGE.read_text("utf-8") == PAGES.page(stored(), list(READERS.values()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_every_reader_read_every_model(name):
+    entries = stored().get(name, {})
+    assert entries.keys() == READERS.keys(), f"run: python benchmarks/readers.py --model {name} --write"
     for reader in READERS.values():
-        assert f"| {reader.title} | {reader.tolerance:.0e} | " in text, reader.id
+        assert [r.experiment for r in entries[reader.id].with_("ours")] == reader.of(MODELS[name]), reader.id
+
+
+@pytest.mark.parametrize("name", stored())
+def test_stored_results_of_tested_readers_are_within_tolerance(name):
+    assert [r for reader in TESTED for r in PAGES.failures(reader, stored()[name][reader.id])] == []
+
+
+def entry(*results):
+    return PAGES.Entry("abc", {"x": "1"}, "", [PAGES.Result(f"e{n}", "ours", *r) for n, r in enumerate(results)])
+
+
+WRONG = entry((1e-3, "A"), (1e-9, "A"), (None, "", None, "Oops: no"))
+
+
+def test_results_are_read_back_as_they_were_stored(tmp_path, monkeypatch):
+    monkeypatch.setattr(PAGES, "RESULTS", tmp_path / "new")
+    PAGES.store("m", {"r": WRONG, "a": PAGES.Entry("abc", absent="nobody home")})
+    assert PAGES.stored("m") == {"r": WRONG, "a": PAGES.Entry("abc", absent="nobody home")}
+    assert PAGES.stored("other") == {}
+
+
+def test_page_shows_what_is_above_the_tolerance_what_failed_and_who_did_not_run():
+    readers = [READERS["roadrunner"], READERS["copasi"]]
+    found = {"m": {"roadrunner": WRONG, "copasi": PAGES.Entry("abc", absent="nobody home")}, "n": {}}
+    text = PAGES.page(found, readers)
+    assert "| libRoadRunner | 1e-06 | all | **1e-03** (2 of 3) | not run |" in text
+    assert "`Oops: no` (m: 1)" in text
+    assert "not run: nobody home" in text
+    assert [r.experiment for r in PAGES.failures(readers[0], WRONG)] == ["e0", "e2"]
+
+
+def test_results_are_out_of_date_when_an_experiment_changes(insulin_cascade, monkeypatch):
+    before = PAGES.digest(insulin_cascade)
+    assert PAGES.digest(mf.load("insulin_cascade")) == before
+    texts = library.ModelFiles.validation_text
+    monkeypatch.setattr(library.ModelFiles, "validation_text", lambda self, name: texts(self, name) + " ")
+    assert PAGES.digest(insulin_cascade) != before
+
+
+@pytest.mark.slow
+def test_page_of_the_archive_validator_has_every_model_without_an_error():
+    text = ARCHIVES.PAGE.read_text("utf-8")
+    for name, model in MODELS.items():
+        assert re.search(rf"^\| {name} \| \d+ \| {len(model.experiments)} \| 0 \| \d+ \|$", text, re.MULTILINE), name
+
+
+def test_findings_of_the_archive_validator_are_told_without_their_places():
+    found = [
+        ["The SED-ML file has warnings.", [["Simulation has warnings.", [["Odd\n steps.", [["5"]]]]], ["Odd steps."]]]
+    ]
+    assert list(ARCHIVES.messages(found)) == ["Odd steps.", "Odd steps."]
 
 
 def curves(case, **changes):
@@ -69,7 +132,7 @@ def curves(case, **changes):
 
 @pytest.fixture
 def case():
-    return next(c for c in CASES.values() if len(c.rows) < c.points)
+    return next(c for c in cases_of("insulin_cascade") if len(c.rows) < c.points)
 
 
 def test_own_curves_differ_by_nothing(case, tmp_path):
@@ -104,17 +167,15 @@ def test_reader_that_gives_too_little_is_no_success(broken, reason, case, tmp_pa
 
 def test_failure_of_a_reader_is_a_result_with_its_reason(case, tmp_path, monkeypatch):
     monkeypatch.setattr(case, "text", case.text.replace("<listOfReactions>", "<listOfErrors>"))
-    _, results = GAUNTLET.run(READERS["roadrunner"], sys.executable, [case], tmp_path)
-    assert results[0].difference is None
-    assert "RuntimeError" in results[0].error
+    (result,) = GAUNTLET.run(READERS["roadrunner"], sys.executable, [case], tmp_path).results
+    assert result.difference is None
+    assert "RuntimeError" in result.error
 
 
 def test_reader_that_cannot_be_imported_is_absent_with_the_reason(tmp_path):
     nobody = GAUNTLET.Reader("nobody", "Nobody", "nobody", "sbml", 1e-6, "")
-    assert GAUNTLET.run(nobody, sys.executable, [ONE], tmp_path) == (
-        None,
-        "ModuleNotFoundError: No module named 'read_nobody'",
-    )
+    entry = GAUNTLET.run(nobody, sys.executable, cases_of("insulin_cascade"), tmp_path)
+    assert (entry.absent, entry.results) == ("ModuleNotFoundError: No module named 'read_nobody'", [])
 
 
 @pytest.fixture(scope="module", params=["model", "experiment"])
@@ -125,7 +186,7 @@ def round_trip(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("copasi")
 
     def there_and_back(model):
-        experiment = model.experiments[telling(model)[-1]]
+        experiment = model.experiments[GAUNTLET.telling(model)[-1]]
         ours = model.sbml if request.param == "model" else derived.document(model, experiment)
         (folder / "ours.xml").write_text(ours, "utf-8")
         dm = basico.load_model(str(folder / "ours.xml"))
@@ -137,7 +198,7 @@ def round_trip(request, tmp_path_factory):
 
 
 @pytest.mark.copasi
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_way_back_from_copasi_keeps_dynamics_and_annotations(round_trip, name):
     import roadrunner
 
