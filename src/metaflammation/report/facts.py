@@ -54,8 +54,8 @@ def claims(collection: Collection | None = None) -> str:
     models = [library.find(name, collection) for name in library.catalogue(collection)]
     found = [(files.id, e) for files in models for e in expected(files)]
     for name, claim in library.claims(collection).items():
-        held = [(model, e) for model, e in found if e.claim == name]
-        rows += [(name, claim, model, e) for model, e in held] or [(name, claim, "", None)]
+        held: list[tuple[str, Expectation | None]] = [(model, e) for model, e in found if e.claim == name]
+        rows += [(name, claim, model, e) for model, e in held or [("", None)]]
     lines, last = [], ""
     for name, claim, model, expectation in rows:
         first = (f"**{name}**", cell(claim)) if name != last else ("", "")
@@ -123,7 +123,7 @@ def grades(files: ModelFiles) -> Counter[str]:
 
 def evidence(files: ModelFiles) -> str:
     """Return the evidence grades of a model's parameters; of a composed model also of what is its own."""
-    own = Counter(p.evidence for p in files.own_parameters().values())
+    own: Counter[str] = Counter(p.evidence for p in files.own_parameters().values())
     whole = grades(files)
     columns = ["parameters", *GRADES, "in all"]
     rows = [["of the model", *(whole[g] for g in GRADES), sum(whole.values())]]
