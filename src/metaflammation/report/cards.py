@@ -106,9 +106,9 @@ def _evidence(files: ModelFiles) -> str:
     modules = Counter(files.modules().values())
     text = f"## Evidence\n\n{facts.evidence(files)}\n"
     text += (
-        f"{100 * share:.0f} % of the parameters are *assumed*: neither a source nor a fit gives the value; the table says "
-        "why it was chosen (values by definition and switches are among them). *Fitted* means estimated from data or "
-        "targets, most with a prior; *measured* means taken from a source without a fit."
+        f"{100 * share:.0f} % of the parameters are *assumed*: neither a source nor a fit gives the value; the table "
+        "says why it was chosen (values by definition and switches are among them). *Fitted* means estimated from data "
+        "or targets, most with a prior; *measured* means taken from a source without a fit."
     )
     if modules:
         names = ", ".join(f"[`{m}`](../{m}/README.md){'' if n == 1 else f' ({n} times)'}" for m, n in modules.items())
