@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: check test test-all release lint clean
+.PHONY: check test test-all release docs cards lint clean
 
 check: $(STAMP)
 	$(BIN)/metaflammation check
@@ -21,6 +21,16 @@ test-all: $(STAMP) lint
 release: $(STAMP)
 	rm -rf dist/models && mkdir -p dist/models
 	for form in sbml sbml-l3v1 comp antimony copasi sedml petab petab-v1 omex; do $(BIN)/metaflammation export all --to $$form -o dist/models || exit 1; done
+
+# The documentation site: build/docs/index.html. Tutorials are run; a warning, or a link that leads nowhere, is an error.
+docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	$(BIN)/sphinx-build -c docs -b html -W --keep-going -q . build/docs
+	$(BIN)/linkchecker --config docs/links.ini build/docs/index.html
+
+# The card of each model (models/<model>/README.md) and the table of models in README.md, from the data.
+cards: $(STAMP)
+	$(BIN)/python docs/cards.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

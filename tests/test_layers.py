@@ -8,7 +8,7 @@ import pytest
 import metaflammation
 
 LAYERS = [
-    "cli", "revisions", "model", "check", "report.differences", "diff",
+    "cli", "revisions", "model", "check", "report.cards", "report.facts", "report.differences", "diff",
     "report.fit_page", "report.fits", "report.tables", "report", "build", "exchange",
     "exchange.omex", "exchange.copasi", "exchange.sedml", "exchange.derived",
     "exchange.petab", "exchange.petab.version_1", "exchange.petab.version_2",

@@ -88,12 +88,16 @@ class ModelFiles:
         submodels = etree.fromstring(self.comp().encode()).iter(f"{COMP}submodel")
         return {s.attrib[f"{COMP}id"]: s.attrib[f"{COMP}modelRef"] for s in submodels}
 
+    def own_parameters(self) -> dict[str, records.ParameterEvidence]:
+        """Return the evidence of the parameters in the model's own table: of a composed model, the couplings."""
+        text = self._text(self.collection.models, "parameters.tsv")
+        return tables.read_parameters(text, f"{self.id}/parameters.tsv")
+
     def parameters(self) -> dict[str, records.ParameterEvidence]:
         """Return the evidence of each parameter; that of a module's parameter stands in the table of the module."""
         from lxml import etree
 
-        text = self._text(self.collection.models, "parameters.tsv")
-        rows = tables.read_parameters(text, f"{self.id}/parameters.tsv")
+        rows = self.own_parameters()
         modules = self.modules()
         if not modules:
             return rows
@@ -183,6 +187,15 @@ def doi(key: str, collection: Collection | None = None) -> str | None:
         raise DataError(f"references.bib: {unknown('entry', key, entries)}")
     found = re.search(r"(?m)^\s*doi\s*=\s*\{([^}]+)\}", entries[key])
     return found[1] if found else None
+
+
+def claims(collection: Collection | None = None) -> dict[str, str]:
+    """Return the claims to which expectations refer, by id, in our words; empty for a collection without the file."""
+    path = (collection or packaged()).validation / "claims.tsv"
+    if not path.is_file():
+        return {}
+    rows = tables.read_table(path.read_text("utf-8"), "claims.tsv", {"id": str, "part": str, "claim": str})
+    return dict(zip(rows["id"], rows["claim"], strict=True))
 
 
 @cache

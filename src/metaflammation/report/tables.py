@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from metaflammation.expectations import Outcome
     from metaflammation.fit import Fit
     from metaflammation.model import Model
+    from metaflammation.records import Expectation
 
 STYLES = {HOLDS: "green", FAILS: "bold red", KNOWN: "yellow", UNEXPECTED: "bold magenta"}
 
@@ -40,7 +41,7 @@ def expectations(checked: Checked) -> Table:
             table.add_row(
                 f"{name if len(verdicts) == 1 else f'{name} ({engine})'}{star}",
                 f"{number(outcome.value)} {outcome.unit}".strip(),
-                interval(outcome),
+                bounds(outcome.expectation),
                 number(outcome.margin, signed=True),
                 "" if share is None else f"{share:.0%}",
                 Text(outcome.verdict, STYLES[outcome.verdict]),
@@ -112,9 +113,9 @@ def frame(data: pd.DataFrame, title: str = "") -> Table:
     return table
 
 
-def interval(outcome: Outcome) -> str:
+def bounds(expectation: Expectation) -> str:
     """Return the interval of an expectation as text."""
-    lower, upper = outcome.expectation.lower, outcome.expectation.upper
+    lower, upper = expectation.lower, expectation.upper
     if lower is None:
         return f"<= {number(upper)}"
     if upper is None:

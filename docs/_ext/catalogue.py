@@ -1,0 +1,54 @@
+"""Directives for the documentation: tables that are generated from the data of the catalogue.
+
+``{facts} claims`` is about all models; ``{facts} NAME MODEL`` about one. What a table holds stands in
+:mod:`metaflammation.report.facts`.
+"""
+
+from docutils import nodes
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
+import metaflammation
+from metaflammation import library
+from metaflammation.report import facts
+
+OF_ALL = {"claims": facts.claims}
+OF_ONE = {
+    "article": lambda m: facts.expectations(m, "article"),
+    "data": lambda m: facts.expectations(m, "data"),
+    "laws": lambda m: facts.expectations(m, "law"),
+    "evidence": facts.evidence,
+    "experiments": facts.experiments,
+    "known-failures": facts.known_failures,
+    "parameters": facts.parameters,
+    "shown": facts.shown,
+}
+
+
+class Facts(SphinxDirective):
+    """A generated table."""
+
+    required_arguments = 1
+    optional_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        name, *model = self.arguments
+        try:
+            text = OF_ONE[name](library.find(model[0])) if model else OF_ALL[name]()
+        except KeyError:
+            raise self.error(f"there is no table of facts named {name!r}") from None
+        return self.parse_text_to_nodes(text)
+
+
+def public_names_are_documented(_app, env) -> None:
+    """Fail the build if a public name is missing from the API reference."""
+    documented = {name for name, *_ in env.get_domain("py").get_objects()}
+    missing = [n for n in metaflammation.__all__ if n != "__version__" and f"metaflammation.{n}" not in documented]
+    if missing:
+        raise ExtensionError(f"docs/api.md does not document {', '.join(missing)}")
+
+
+def setup(app) -> dict:
+    app.add_directive("facts", Facts)
+    app.connect("env-check-consistency", public_names_are_documented)
+    return {"parallel_read_safe": True}
