@@ -9,13 +9,16 @@ import metaflammation
 
 LAYERS = [
     "cli", "revisions", "model", "check", "report.differences", "diff",
-    "report.fit_page", "report.fits", "report.tables", "report", "build", "exchange",
+    "report.fit_page", "report.fits", "report.tables",
+    "report.maps", "report.network", "report.influences", "report.labels", "report.glyphs", "report",
+    "build", "exchange",
     "exchange.omex", "exchange.copasi", "exchange.sedml", "exchange.derived", "exchange.petab",
     "_copasi", "_sedml", "fit",
     "problem",
     "targets", "measurements", "expectations", "statistics", "runs",
     "simulate", "timecourse", "figures", "engines", "engines.copasi", "engines.roadrunner", "lint", "unit_checks",
-    "composition", "compile", "sbml", "library", "tables", "records", "units", "files", "doctor", "children", "errors", "_antimony",
+    "composition", "compile", "sbml", "library", "tables", "records", "units", "files", "doctor", "children", "errors",
+    "_antimony",
 ]  # fmt: skip
 ROOT = Path(metaflammation.__file__).parent
 MODULES = {
