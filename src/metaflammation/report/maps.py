@@ -143,8 +143,12 @@ def source(net: Network, *, stamp: bool = True) -> str:
                 with _frame(frame, f"{module}_{place}", look) as inner:
                     for node in nodes:
                         _draw(inner, node)
+    modules = {n.id: n.module for n in net.nodes}
     for arc in net.arcs:
         near = {"weight": "8"} if arc.start.endswith(".none") or arc.end.endswith(".none") else {}
+        if modules[arc.start] != modules[arc.end]:
+            # Modules stand side by side, each laid out for itself.
+            near["constraint"] = "false"
         graph.edge(arc.start, arc.end, id=f"{arc.start}-{arc.kind}-{arc.end}", **ARROWS[arc.kind], **near)
     return str(graph.source)
 

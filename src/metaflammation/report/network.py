@@ -95,7 +95,9 @@ class _Reader:
 
     def _frames(self) -> dict[str, str]:
         names = {c.getId(): c.getName() or c.getId() for c in self._sbml.getListOfCompartments()}
-        return names | {prefix: self._module_title(prefix) for prefix in self._modules}
+        titles = {prefix: self._module_title(prefix) for prefix in self._modules}
+        twice = [t for t in titles.values() if list(titles.values()).count(t) > 1]
+        return names | {p: f"{t} ({p.replace('_', ' ')})" if t in twice else t for p, t in titles.items()}
 
     def _module_title(self, prefix: str) -> str:
         from metaflammation import library
@@ -105,7 +107,8 @@ class _Reader:
 
     def _agents(self) -> list[str]:
         """Return the parameters that stand for what is done to the system: experiments set them."""
-        experiments = self._model.experiments.values()
+        files = self._model.files
+        experiments = self._model.experiments.values() if files and files.has_validation("experiments.yaml") else ()
         used = [c for e in experiments for p in e.timeline for c in p.conditions]
         targets = dict.fromkeys(t for name in used for t in self._model.conditions.get(name, {}))
         targets |= dict.fromkeys(e.doses.target for e in experiments if e.doses)
@@ -222,7 +225,7 @@ class _Reader:
             glyph = "phenotype"
         module = self._module(name)
         short = name.removeprefix(f"{module}_").replace("_", " ")
-        full = short if element.name in {"", name} else ASIDE.sub("", element.name)
+        full = short if element.name in {"", name} else ASIDE.sub("", element.name).removeprefix(f"{module}: ")
         if element.kind != "species":
             return Node(name, glyph, full if len(full) <= LONGEST_ACTIVITY else short, full, module=module)
         main, states, remark = reading(full)
