@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: check test test-all release docs cards lint clean
+.PHONY: check test test-all release docs cards maps lint clean
 
 check: $(STAMP)
 	$(BIN)/metaflammation check
@@ -32,6 +32,13 @@ docs: $(STAMP)
 cards: $(STAMP)
 	$(BIN)/python docs/cards.py
 
+# The committed network maps; needs Graphviz.
+maps: $(STAMP)
+	for source in models/*/*.ant; do m=$$(basename $$source .ant); \
+	  $(BIN)/metaflammation map $$m -o models/$$m/$${m}_map.svg -o models/$$m/$${m}_map.png --force || exit 1; \
+	  test ! -f models/$$m/$${m}_comp.xml || $(BIN)/metaflammation map $$m --overview --force \
+	    -o models/$$m/$${m}_overview.svg -o models/$$m/$${m}_overview.png || exit 1; done
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -39,7 +46,7 @@ lint: $(STAMP)
 
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,petab,fit]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,petab,fit,report]'
 	touch $@
 
 clean:

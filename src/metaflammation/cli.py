@@ -354,6 +354,29 @@ def export(model: str, form: str, output: Path | None, experiment: str | None, f
             bar.update(task, advance=1)
 
 
+@app.command("map")
+@click.argument("model")
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path),
+    help="SVG, PNG or PDF by the ending; may be repeated.",
+)
+@click.option("--overview", is_flag=True, help="Of a composed model: only its modules and what links them.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+def draw_map(model: str, outputs: tuple[Path, ...], overview: bool, force: bool) -> None:
+    """Draw the network map of MODEL in the style of SBGN; needs Graphviz."""
+    from metaflammation.model import load
+
+    loaded = load(model)
+    for path in outputs:
+        loaded.map(path, overview=overview, overwrite=force)
+        click.echo(f"wrote {path}")
+
+
 @app.command()
 @click.argument("first")
 @click.argument("second")

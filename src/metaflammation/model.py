@@ -19,6 +19,7 @@ from metaflammation.units import QuantityLike, minutes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import graphviz
     import pandas as pd
 
     from metaflammation.records import (
@@ -413,6 +414,37 @@ class Model:
         from metaflammation.exchange import export
 
         return export(self, form, Path(path), experiment=experiment, overwrite=overwrite)
+
+    def map(
+        self, path: str | Path | None = None, *, overview: bool = False, overwrite: bool = False
+    ) -> graphviz.Source:
+        """Return the network map, which a notebook shows, and write it if a path is given.
+
+        Parameters
+        ----------
+        path : path, optional
+            The file to write: SVG, PNG or PDF by its ending.
+        overview : bool, optional
+            Of a composed model: only its modules and what links them.
+        overwrite : bool, optional
+            Whether a file that exists may be replaced.
+
+        Raises
+        ------
+        MetaflammationError
+            If Graphviz is missing, the model has no modules to give an overview of, or the file cannot be written.
+        """
+        from metaflammation.report import maps
+        from metaflammation.report.glyphs import overview as modules_of
+        from metaflammation.report.network import network
+
+        whole = network(self)
+        if overview and not (self.files and self.files.modules()):
+            raise ModelError(f"{self.id}: is not composed of modules, so there is no overview; leave it out")
+        drawn = modules_of(whole) if overview else whole
+        if path is not None:
+            maps.draw(drawn, Path(path), overwrite=overwrite)
+        return maps.figure(drawn)
 
     def extended(self, lines: str) -> Model:
         """Return this model with lines of Antimony added to its source.
