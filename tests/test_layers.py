@@ -8,7 +8,7 @@ import pytest
 import metaflammation
 
 LAYERS = [
-    "cli", "revisions", "model", "check", "report.cards", "report.facts", "report.differences", "diff",
+    "cli", "revisions", "model", "check", "report.cards", "report.facts", "report.differences", "report.lint_pages", "diff",
     "report.fit_page", "report.fits", "report.tables",
     "report.maps", "report.network", "report.influences", "report.labels", "report.glyphs", "report", "build", "exchange",
     "exchange.omex", "exchange.copasi", "exchange.sedml", "exchange.derived",
@@ -16,9 +16,12 @@ LAYERS = [
     "exchange.petab.document", "exchange.petab.texts", "exchange.petab.fitted", "_copasi", "_sedml", "fit",
     "problem",
     "targets", "measurements", "expectations", "statistics", "runs",
-    "simulate", "timecourse", "figures", "engines", "engines.copasi", "engines.roadrunner", "lint", "unit_checks",
-    "composition", "compile", "sbml", "library", "tables", "records", "units", "files", "doctor", "children", "errors",
-    "_antimony",
+    "simulate", "timecourse", "figures", "engines", "engines.copasi", "engines.roadrunner",
+    "lint.run", "_worker", "lint", "lint.rules", "lint.score", "lint.catalogue", "lint.terms", "lint.network",
+    "lint.general",
+    "lint.unit_checks", "lint.subject",
+    "composition", "compile", "sbml", "reading", "library", "tables", "records", "units", "files", "doctor", "children",
+    "guarded", "errors", "_antimony",
 ]  # fmt: skip
 ROOT = Path(metaflammation.__file__).parent
 MODULES = {

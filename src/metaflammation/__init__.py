@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ModelError,
         SimulationError,
     )
+    from metaflammation.lint.run import lint_file
     from metaflammation.model import Model, catalogue, load
     from metaflammation.timecourse import DoseSeries, TimeCourse
 
@@ -36,6 +37,7 @@ __all__ = [
     "TimeCourse",
     "__version__",
     "catalogue",
+    "lint_file",
     "load",
 ]
 
@@ -44,6 +46,7 @@ _HOME = {
         ("CompileError", "DataError", "ExportError", "MetaflammationError", "ModelError", "SimulationError"), "errors"
     ),
     **dict.fromkeys(("Model", "catalogue", "load"), "model"),
+    "lint_file": "lint.run",
     **dict.fromkeys(("DoseSeries", "TimeCourse"), "timecourse"),
 }
 

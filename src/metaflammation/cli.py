@@ -106,19 +106,60 @@ def build(model: str | None, verify: bool) -> int:
 
 
 @app.command()
-@click.argument("model", required=False)
-def lint(model: str | None) -> int:
-    """Look for findings of libSBML and of our own rules, in MODEL (a name or a file) or in all models."""
-    from metaflammation.lint import RULES
-    from metaflammation.model import load
+@click.argument("what", required=False, metavar="[MODEL | FILE | FOLDER]")
+@click.option("--off", multiple=True, metavar="RULE=REASON", help="Switch a rule off; may be repeated.")
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+@click.option("--all", "everything", is_flag=True, help="In text: every finding, in full.")
+@click.option("--times", is_flag=True, help="In text: how long each document took.")
+@click.option(
+    "--time-limit", default=120.0, show_default=True, type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+    help="How long one document may take.",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a file instead of the terminal.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+def lint(
+    what: str | None,
+    off: tuple[str, ...],
+    form: str,
+    everything: bool,
+    times: bool,
+    time_limit: float,
+    output: Path | None,
+    force: bool,
+) -> int:
+    """Look for what is wrong or missing in a model, any file of SBML or Antimony, or a folder; or in all models.
 
-    offences = 0
-    for loaded in [load(model)] if model else map(_loaded, _files(None)):
-        found = _offences(loaded)
-        offences += found
-        rules = sum(loaded.files is not None or not r.catalogue for r in RULES)
-        click.echo(f"{loaded.id}: {found} findings by {rules} rules")
-    return NEGATIVE if offences else 0
+    Exit code 1 if there are errors or warnings, 2 if a document cannot be read.
+    """
+    from metaflammation import files
+    from metaflammation.lint import run
+    from metaflammation.report import lint_pages
+
+    if output:
+        files.check_free(output, overwrite=force)
+    listed = run.targets(what)
+    switched = run.settings(what) | _assignments(off, "--off", "RULE=REASON, e.g. --off MIRIAM='a teaching model'")
+    with _progress() as bar:
+        task = bar.add_task("lint", total=len(listed))
+        found = list(
+            run.reports(listed, switched, time_limit, lambda name: bar.update(task, advance=1, description=name))
+        )
+    failed = [answer for answer in found if isinstance(answer, MetaflammationError)]
+    if len(listed) == 1 and failed:
+        raise failed[0]
+    if form == "text":
+        written = lint_pages.text(found, everything=everything, times=times)
+    else:
+        written = (lint_pages.markdown if form == "markdown" else lint_pages.as_json)(found)
+    if output:
+        files.write_text(output, written, overwrite=force)
+    else:
+        click.echo(written, nl=False)
+    for error in failed:
+        click.echo(f"error: {' '.join(str(error).split())}", err=True)
+    if failed:
+        return BAD_INPUT
+    return NEGATIVE if any(not isinstance(a, MetaflammationError) and a.negative for a in found) else 0
 
 
 @app.command()
@@ -175,7 +216,7 @@ def simulate(
     if experiment is None and duration is None:
         known = ", ".join(loaded.experiments) or "none"
         raise DataError(f"name an experiment of {loaded.id} ({known}) or give --duration")
-    changes = _assignments(overrides)
+    changes = _assignments(overrides, "--set", "ID=VALUE, e.g. insulin='10 nM'")
     with _silent_solvers():
         result = loaded.simulate(
             experiment, dose=dose, duration=duration, conditions=conditions, overrides=changes, engine=engine
@@ -441,12 +482,12 @@ def _loaded(files: ModelFiles) -> Model:
     return Model(files.id, files.sbml(), files)
 
 
-def _assignments(texts: tuple[str, ...]) -> dict[str, str]:
+def _assignments(texts: tuple[str, ...], option: str, form: str) -> dict[str, str]:
     assignments = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not (name.strip() and equals and value.strip()):
-            raise DataError(f"--set {text}: write ID=VALUE, e.g. insulin='10 nM'")
+            raise DataError(f"{option} {text}: write {form}")
         assignments[name.strip()] = value.strip()
     return assignments
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metaflammation import library, sbml
+from metaflammation import library, reading, sbml
 from metaflammation.errors import CompileError, ModelError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def compile_file(path: Path, time_limit: float = TIME_LIMIT, *, imports: Path | 
     ModelError
         If the file cannot be read.
     """
-    sbml.read_text(path)
+    reading.read_text(path)
     raw = _translate(path, time_limit, imports)
     try:
         comp = _finish(raw["comp"]) if raw["comp"] else ""

@@ -256,7 +256,7 @@ def locate(model: str | Path) -> ModelFiles | None:
     if isinstance(model, str) and not path.suffix and "/" not in model and not path.is_dir():
         return find(model)
     if path.is_dir():
-        collection = _collection(path)
+        collection = collection_in(path)
         if collection is None:
             raise ModelError(f"{path}: is a folder; name a file, or a folder that holds models/metadata.toml")
         names = catalogue(collection)
@@ -265,11 +265,12 @@ def locate(model: str | Path) -> ModelFiles | None:
             raise ModelError(f"{path}: name one of its models ({listed})")
         return ModelFiles(names[0], collection)
     folder = path.resolve().parent
-    collection = _collection(folder.parent.parent) if folder.parent.name == "models" else None
+    collection = collection_in(folder.parent.parent) if folder.parent.name == "models" else None
     return ModelFiles(path.stem, collection) if collection and path.stem == folder.name else None
 
 
-def _collection(folder: Path) -> Collection | None:
+def collection_in(folder: Path) -> Collection | None:
+    """Return the collection that a folder holds; None if it is no such folder."""
     models = folder / "models"
     return Collection(models, folder / "validation") if (models / "metadata.toml").is_file() else None
 

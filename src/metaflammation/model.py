@@ -6,10 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metaflammation import library, sbml, simulate
+from metaflammation import library, reading, sbml, simulate
 from metaflammation.engines import Engine, Phase
 from metaflammation.engines import load as load_engine
 from metaflammation.errors import DataError, ModelError, SimulationError, missing, unknown
+from metaflammation.guarded import Guarded
+from metaflammation.lint import Report, Subject, examine
+from metaflammation.lint.run import WORKER
 from metaflammation.records import Solver
 from metaflammation.runs import Runs
 from metaflammation.simulate import Protocol, merge_conditions
@@ -56,12 +59,13 @@ def load(model: str | Path) -> Model:
     if files and ((isinstance(model, str) and not Path(model).suffix) or Path(model).is_dir()):
         return Model(files.id, files.sbml(), files)
     path = Path(model)
-    text = sbml.read_text(path)
-    if path.suffix in {".ant", ".txt"}:
+    text = reading.read_text(path)
+    if reading.is_antimony(path):
         from metaflammation.compile import compile_file, compile_model
 
         text = (compile_model(files) if files else compile_file(path)).sbml
-    sbml.sound(text, str(path))
+    with Guarded(WORKER) as worker:
+        worker.ask({"do": "sound", "name": str(path), "text": text}, str(path))
     return Model(path.stem, text, files)
 
 
@@ -389,6 +393,26 @@ class Model:
         from metaflammation.check import outcomes, to_frame
 
         return to_frame(outcomes(self, engine))
+
+    def lint(self, off: Mapping[str, str] | None = None) -> Report:
+        """Look for what is wrong or missing.
+
+        Parameters
+        ----------
+        off : mapping, optional
+            Rule to the reason why it is switched off.
+
+        Returns
+        -------
+        Report
+            ``findings``, ``score`` with its ``parts``, what the reactions conserve; ``to_frame()`` gives a table.
+
+        Raises
+        ------
+        DataError
+            If ``off`` names no rule, or gives no reason.
+        """
+        return examine(Subject(self.id, self.sbml, self.files), off)
 
     def export(self, form: str, path: str | Path, *, experiment: str | None = None, overwrite: bool = False) -> Path:
         """Write the model for another program, whole or not at all, and return the path.

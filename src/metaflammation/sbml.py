@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ from metaflammation.units import MINUTE, NUMBER, Unit, from_factors, internation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 CHECK_CATEGORIES = (
     "GENERAL_CONSISTENCY",
@@ -23,6 +23,9 @@ CHECK_CATEGORIES = (
     "INTERNAL_CONSISTENCY",
 )
 """libSBML's categories of consistency checks: all of them are switched on."""
+
+PACKAGE = re.compile(r"http://www\.sbml\.org/sbml/level3/version\d/(\w+)/version\d")
+"""The namespace of a package of Level 3."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,15 @@ class Finding:
         Line of the document; 0 if unknown.
     message : str
         The remark in one line.
+    category : str
+        libSBML's name of the category of checks.
     """
 
     code: int
     severity: str
     line: int
     message: str
+    category: str = ""
 
     def __str__(self) -> str:
         return f"libSBML {self.severity.lower()} {self.code}, line {self.line}: {self.message}"
@@ -91,36 +97,14 @@ class Element:
     resources: tuple[tuple[str, str], ...] = field(default=())
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a file of SBML or Antimony.
-
-    Raises
-    ------
-    ModelError
-        If it is not there, a folder, empty, unreadable or not UTF-8.
-    """
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        raise ModelError(f"{path}: there is no such file") from None
-    except IsADirectoryError:
-        raise ModelError(f"{path}: is a folder; name a file") from None
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise ModelError(f"{path}: is not UTF-8 text (byte {error.start})") from None
-    if not text.strip():
-        raise ModelError(f"{path}: is empty")
-    return text
-
-
-def document(text: str, where: str) -> Any:
+def document(text: str, where: str, *, strict: bool = True) -> Any:
     """Return the libSBML document of ``text``.
 
     Raises
     ------
     ModelError
-        If the text is not SBML, is damaged, or holds no model.
+        If the text is not SBML, is damaged, holds no model, or needs a package that libSBML does not know; if
+        ``strict``, also if it has any other error that shows while it is read.
     """
     import libsbml
 
@@ -130,18 +114,27 @@ def document(text: str, where: str) -> Any:
     errors = parsed.getErrorLog()
     for n in range(errors.getNumErrors()):
         error = errors.getError(n)
-        if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR:
+        lost = parsed.getModel() is None or error.getErrorId() == libsbml.RequiredPackagePresent
+        if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR and (strict or lost):
             raise ModelError(f"{where}: is not sound SBML: {_finding(error)}")
     if parsed.getModel() is None:
         raise ModelError(f"{where}: the SBML document holds no model")
     return parsed
 
 
-def findings(text: str, where: str = "SBML") -> list[Finding]:
+def packages(parsed: Any) -> tuple[str, ...]:
+    """Return the packages that a libSBML document declares in its first element."""
+    namespaces = parsed.getSBMLNamespaces().getNamespaces()
+    uris = [namespaces.getURI(n) for n in range(namespaces.getLength())]
+    found = [PACKAGE.fullmatch(uri) for uri in uris]
+    return tuple(sorted({match[1] for match in found if match} - {"core"}))
+
+
+def findings(text: str, where: str = "SBML", *, strict: bool = True) -> list[Finding]:
     """Return every remark of libSBML, of any severity, with all categories of checks on."""
     import libsbml
 
-    parsed = document(text, where)
+    parsed = document(text, where, strict=strict)
     for category in CHECK_CATEGORIES:
         parsed.setConsistencyChecks(getattr(libsbml, f"LIBSBML_CAT_{category}"), True)
     parsed.checkInternalConsistency()
@@ -231,7 +224,7 @@ def _elements(model: Any, units: dict[str, Unit]) -> Iterator[Element]:
             sbo=item.getSBOTermID(),
             compartment=item.getCompartment() if kind == "species" else "",
             in_amounts=kind == "species" and item.getHasOnlySubstanceUnits(),
-            resources=tuple(_resources(item)),
+            resources=tuple(resources(item)),
         )
 
     for c in model.getListOfCompartments():
@@ -255,7 +248,8 @@ def _elements(model: Any, units: dict[str, Unit]) -> Iterator[Element]:
         yield element(r, "reaction", unit(model.getExtentUnits()), None, constant=False)
 
 
-def _resources(item: Any) -> Iterator[tuple[str, str]]:
+def resources(item: Any) -> Iterator[tuple[str, str]]:
+    """Return the MIRIAM annotations of a libSBML element as qualifier and URI."""
     import libsbml
 
     for n in range(item.getNumCVTerms()):
@@ -305,5 +299,9 @@ def _per(amount: Unit, volume: Unit) -> Unit:
 
 def _finding(error: Any) -> Finding:
     return Finding(
-        error.getErrorId(), error.getSeverityAsString(), error.getLine(), " ".join(error.getMessage().split())
+        error.getErrorId(),
+        error.getSeverityAsString(),
+        error.getLine(),
+        " ".join(error.getMessage().split()),
+        error.getCategoryAsString(),
     )
