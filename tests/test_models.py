@@ -240,3 +240,35 @@ def test_every_declared_link_is_in_the_hierarchical_form(name):
     }
     assert declared
     assert declared <= replaced
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+def test_no_law_of_a_module_is_lost(name):
+    """What a parent's value or a deletion takes away leaves no trace either: everything that moves stands in the whole."""
+    model = MODELS[name]
+    ours = laws(model.sbml)
+    for prefix, module in model.files.modules().items():
+        theirs = {f"{prefix}_{law}" for law in laws(library.find(module).sbml())}
+        shared = {f"{prefix}_{e}" for e in re.findall(rf"\b{prefix}\.(\w+) is (?!{prefix}_)\w+", source_of(model))}
+        assert theirs - shared <= ours, sorted(theirs - shared - ours)
+
+
+def laws(text):
+    """Return the ids of all that moves: targets of rules, and reactions."""
+    root = etree.fromstring(text.encode())
+    rules = {e.get("variable") for kind in ("assignmentRule", "rateRule") for e in root.iter(f"{{*}}{kind}")}
+    return rules | {e.get("id") for e in root.iter("{*}reaction")}
+
+
+def source_of(model):
+    with model.files.source as path:
+        return path.read_text("utf-8")
+
+
+def test_lean_man_stays_as_he_is():
+    """The start that the integrated model gives its two cells is a copy of the steady state of the cascade."""
+    model = MODELS["metaflammation"]
+    course = model.simulate(duration="730 d", points=3).data
+    start, end = course.iloc[0], course.iloc[-1]
+    moved = (end - start).abs() / start.abs().where(start.abs() > 1e-9, 1.0)
+    assert moved.max() < 1e-6, moved.idxmax()
