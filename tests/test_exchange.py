@@ -183,11 +183,14 @@ def test_document_of_a_series_names_the_dose_that_it_holds():
     assert "Of the doses of insulin it holds the highest, 1000 nM." in text
 
 
-def test_every_event_of_a_derived_document_has_an_id():
+def test_every_event_of_a_derived_document_has_an_id_and_a_name_that_says_what_begins():
     model = MODELS["hormone_axis"]
     named = max(model.experiments.values(), key=lambda e: len(e.timeline))
     parsed = sbml.document(derived.document(model, named), "x")
-    assert len({e.getId() for e in parsed.getModel().getListOfEvents()}) == len(named.timeline) - 1
+    events = list(parsed.getModel().getListOfEvents())
+    assert len({e.getId() for e in events}) == len({e.getName() for e in events}) == len(named.timeline) - 1
+    last = named.timeline[-1]
+    assert events[-1].getName() == f"at {last.start:g} min: {', '.join(last.conditions)}"
 
 
 def test_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
