@@ -17,10 +17,11 @@ test-all: $(STAMP) lint
 	sh tests/other_pythons.sh
 	sh tests/validate_archives.sh
 
-# Every model in every form, as files that people can download: dist/models.
+# Every model in every form, as files that people can download, with an index and checksums: dist/models.
 release: $(STAMP)
 	rm -rf dist/models && mkdir -p dist/models
 	for form in sbml sbml-l3v1 comp antimony copasi sedml petab petab-v1 omex; do $(BIN)/metaflammation export all --to $$form -o dist/models || exit 1; done
+	$(BIN)/python .ci/index.py dist/models
 
 # The documentation site: build/docs/index.html. Tutorials are run; a warning, or a link that leads nowhere, is an error.
 docs: $(STAMP)

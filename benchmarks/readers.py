@@ -299,12 +299,14 @@ def main(names, wanted, environments, make, again, write):
                     found[model][reader.id] = entry
                     if write:
                         pages.store(model, found[model])
-    text = pages.page({name: entries for name, entries in found.items() if entries}, list(known.values()))
-    if write:
-        pages.PAGE.write_text(text, "utf-8")
-    else:
-        click.echo(text)
+                        pages.PAGE.write_text(_page(found, known), "utf-8")
+    if not write:
+        click.echo(_page(found, known))
     sys.exit(any(pages.failures(r, found[m.id][r.id]) for m in models for r in chosen if r.id in found[m.id]))
+
+
+def _page(found, known):
+    return pages.page({name: entries for name, entries in found.items() if entries}, list(known.values()))
 
 
 def _chosen(names, known):

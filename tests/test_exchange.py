@@ -3,6 +3,9 @@
 import hashlib
 import json
 import re
+import signal
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from conftest import TINY
 from metaflammation import library, sbml
 from metaflammation.compile import compile_file
 from metaflammation.errors import ExportError
-from metaflammation.exchange import FORMS, copasi, derived
+from metaflammation.exchange import FORMS, copasi, derived, inapplicable
 from metaflammation.records import Experiment
 from metaflammation.timecourse import TimeCourse
 
@@ -180,11 +183,14 @@ def test_document_of_a_series_names_the_dose_that_it_holds():
     assert "Of the doses of insulin it holds the highest, 1000 nM." in text
 
 
-def test_every_event_of_a_derived_document_has_an_id():
+def test_every_event_of_a_derived_document_has_an_id_and_a_name_that_says_what_begins():
     model = MODELS["hormone_axis"]
     named = max(model.experiments.values(), key=lambda e: len(e.timeline))
     parsed = sbml.document(derived.document(model, named), "x")
-    assert len({e.getId() for e in parsed.getModel().getListOfEvents()}) == len(named.timeline) - 1
+    events = list(parsed.getModel().getListOfEvents())
+    assert len({e.getId() for e in events}) == len({e.getName() for e in events}) == len(named.timeline) - 1
+    last = named.timeline[-1]
+    assert events[-1].getName() == f"at {last.start:g} min: {', '.join(last.conditions)}"
 
 
 def test_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -235,15 +241,96 @@ def test_folder_with_files_is_kept_unless_overwriting_is_allowed(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("form", ["copasi", "sedml", "omex"])
-def test_export_that_is_interrupted_leaves_nothing(form, tmp_path, monkeypatch):
-    def interrupt(*_, **__):
-        raise KeyboardInterrupt
+def exporter(form):
+    """Return a model that has the form, and the cheapest way to export it."""
+    model = MODELS["insulin_resistance" if form == "comp" else "insulin_cascade"]
+    return model, {"experiment": "insulin_pulse_10nM"} if FORMS[form].experiment else {}
 
-    monkeypatch.setattr("pathlib.Path.replace", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        MODELS["insulin_cascade"].export(form, tmp_path / "x")
-    assert list(tmp_path.iterdir()) == []
+
+def everything_in(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+MIDWAY = [
+    pytest.param(form, method, id=f"{form}-{method}", marks=[pytest.mark.slow] if form in {"copasi", "omex"} else [])
+    for form in FORMS
+    for method in ("write_bytes" if FORMS[form].ending else "write_text", "replace")
+]
+
+
+@pytest.mark.parametrize("existing", [False, True], ids=["new", "existing"])
+@pytest.mark.parametrize(("form", "method"), MIDWAY)
+def test_export_that_fails_or_is_interrupted_midway_leaves_everything_as_it_was(
+    form, method, existing, tmp_path, monkeypatch
+):
+    model, arguments = exporter(form)
+    path = tmp_path / "x"
+    if existing and FORMS[form].ending:
+        path.write_text("mine", "utf-8")
+    elif existing:
+        path.mkdir()
+        (path / "problem.yaml").write_text("mine", "utf-8")
+    before = everything_in(tmp_path)
+    failure = KeyboardInterrupt() if method == "replace" else OSError(28, "No space left on device")
+    real, failed = getattr(Path, method), []
+
+    def fail(self, *others, **options):
+        if tmp_path not in self.parents:
+            return real(self, *others, **options)
+        if method != "replace":
+            real(self, others[0][:5])
+        failed.append(self)
+        raise failure
+
+    monkeypatch.setattr(Path, method, fail)
+    with pytest.raises(KeyboardInterrupt if method == "replace" else ExportError):
+        model.export(form, path, overwrite=existing, **arguments)
+    assert failed
+    assert everything_in(tmp_path) == before
+    assert {p.name for p in tmp_path.iterdir()} == ({"x"} if existing else set())
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from metaflammation import cli
+number, sys.argv = int(sys.argv[1]), ["metaflammation", *sys.argv[2:]]
+Path.replace = lambda self, target: os.kill(os.getpid(), number)
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    "form", [pytest.param("sbml", id="file"), pytest.param("petab-v1", id="folder", marks=pytest.mark.slow)]
+)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda n: n.name)
+def test_export_that_is_killed_on_the_command_line_leaves_no_half_of_it(number, form, tmp_path):
+    arguments = ["export", "insulin_cascade", "--to", form, "-o", str(tmp_path / "x")]
+    command = [sys.executable, "-c", KILLED, str(int(number)), *arguments]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    assert not (tmp_path / "x").exists()
+    if number == signal.SIGINT:
+        assert done.returncode == 130
+        assert "Traceback" not in done.stderr
+        assert list(tmp_path.iterdir()) == []
+    else:
+        assert done.returncode == -number
+
+
+@pytest.mark.parametrize(
+    ("name", "form"), [(n, f) for n, m in MODELS.items() for f in FORMS if inapplicable(m, f) is None]
+)
+def test_no_form_is_written_over_what_is_there(name, form, tmp_path):
+    model, path = MODELS[name], tmp_path / "x"
+    if FORMS[form].ending:
+        path.write_text("mine", "utf-8")
+    else:
+        path.mkdir()
+        (path / "mine").write_text("mine", "utf-8")
+    before = everything_in(tmp_path)
+    with pytest.raises(ExportError, match=r"exists already|holds files already"):
+        model.export(form, path)
+    assert everything_in(tmp_path) == before
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -18,6 +18,8 @@ def simulate(path, end, points, **tolerances):
         written = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(written)
     names = {"relative": "rtol", "absolute": "atol"}
-    frame = written.simulate(end, points, **{names[k]: v for k, v in tolerances.items()})
+    # The default of 100 000 steps stops experiments of months.
+    settings = {names[k]: v for k, v in tolerances.items()}
+    frame = written.simulate(end, points, max_steps=1_000_000, **settings)
     constants = dict(zip(written.PIDS, written.initial_values()[1], strict=True))
     return {**{name: [value] * points for name, value in constants.items()}, **frame}

@@ -36,8 +36,9 @@ def document(model: Model, experiment: Experiment) -> str:
     for element, value in ({**plan.initial, **plan.phases[0].changes, **start}).items():
         derived.removeInitialAssignment(element)
         _set(derived, model, element, float(value))
-    for number, phase in enumerate(plan.phases[1:], start=2):
-        _event(derived, f"period_{number}", phase.start * minute, phase.changes, model)
+    for number, (phase, period) in enumerate(zip(plan.phases[1:], experiment.timeline[1:], strict=True), start=2):
+        event = _event(derived, f"period_{number}", phase.start * minute, phase.changes, model)
+        event.setName(f"at {phase.start:g} min: {', '.join(period.conditions)}")
     note = (
         f"Derived from the model {model.id} for its experiment {experiment.id}: initial values are the equilibrated "
         f"state with the conditions of the first period, and later periods are events."
@@ -117,7 +118,7 @@ def _set(derived: Any, model: Model, element: str, value: float) -> None:
         raise ExportError(f"{model.id}: libSBML refused the initial value of {element}")
 
 
-def _event(derived: Any, name: str, start: float, changes: Mapping[str, float], model: Model) -> None:
+def _event(derived: Any, name: str, start: float, changes: Mapping[str, float], model: Model) -> Any:
     import libsbml
 
     event = derived.createEvent()
@@ -135,6 +136,7 @@ def _event(derived: Any, name: str, start: float, changes: Mapping[str, float], 
         assignment = event.createEventAssignment()
         assignment.setVariable(element)
         assignment.setMath(libsbml.parseL3Formula(f"{value!r} {_unit_of(derived, item)}"))
+    return event
 
 
 def _unit_of(derived: Any, item: Any) -> str:
