@@ -52,9 +52,9 @@ bibtex_default_style = "unsrtalpha"
 bibtex_reference_style = "author_year"
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"
+autodoc_typehints_format = "short"
 numpydoc_show_class_members = False
-numpydoc_validation_checks = {"SS01", "PR01", "PR02"}
+numpydoc_validation_checks = {"PR02", "SS01"}
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"metaflammation {release}"

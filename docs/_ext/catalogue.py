@@ -12,6 +12,15 @@ import metaflammation
 from metaflammation import library
 from metaflammation.report import facts
 
+
+def picture(files: library.ModelFiles) -> str:
+    """Return the map of a model, if it has one."""
+    name = f"{files.id}_map.svg"
+    if not (files.collection.models / files.id / name).is_file():
+        return ""
+    return f"![Map of {files.id}: what it holds, and what acts on what](/models/{files.id}/{name})"
+
+
 OF_ALL = {"claims": facts.claims}
 OF_ONE = {
     "article": lambda m: facts.expectations(m, "article"),
@@ -20,6 +29,7 @@ OF_ONE = {
     "evidence": facts.evidence,
     "experiments": facts.experiments,
     "known-failures": facts.known_failures,
+    "map": picture,
     "parameters": facts.parameters,
     "shown": facts.shown,
 }
