@@ -13,12 +13,12 @@ from metaflammation import library
 from metaflammation.report import facts
 
 
-def picture(files: library.ModelFiles) -> str:
-    """Return the map of a model, if it has one."""
-    name = f"{files.id}_map.svg"
-    if not (files.collection.models / files.id / name).is_file():
-        return ""
-    return f"![Map of {files.id}: what it holds, and what acts on what](/models/{files.id}/{name})"
+def pictures(files: library.ModelFiles) -> str:
+    """Return the committed maps of a model: of a composed one also the overview."""
+    names = {f"{files.id}_overview.svg": "modules and couplings", f"{files.id}_map.svg": "what acts on what"}
+    folder = files.collection.models / files.id
+    found = {name: text for name, text in names.items() if (folder / name).is_file()}
+    return "\n\n".join(f"![{files.id}: {text}](/models/{files.id}/{name})" for name, text in found.items())
 
 
 OF_ALL = {"claims": facts.claims}
@@ -29,7 +29,7 @@ OF_ONE = {
     "evidence": facts.evidence,
     "experiments": facts.experiments,
     "known-failures": facts.known_failures,
-    "map": picture,
+    "map": pictures,
     "parameters": facts.parameters,
     "shown": facts.shown,
 }
