@@ -65,8 +65,7 @@ html_show_sourcelink = False
 html_theme_options = {
     "navbar_align": "left",
     "navigation_with_keys": False,
-    "show_nav_level": 1,
-    "show_toc_level": 2,
+    "show_toc_level": 1,
     "header_links_before_dropdown": 6,
     "footer_start": ["copyright"],
     "footer_center": ["medical"],

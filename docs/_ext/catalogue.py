@@ -18,7 +18,12 @@ def pictures(files: library.ModelFiles) -> str:
     names = {f"{files.id}_overview.svg": "modules and couplings", f"{files.id}_map.svg": "what acts on what"}
     folder = files.collection.models / files.id
     found = {name: text for name, text in names.items() if (folder / name).is_file()}
-    return "\n\n".join(f"![{files.id}: {text}](/models/{files.id}/{name})" for name, text in found.items())
+    links = (
+        f"[![{files.id}: {text}]({path})]({path})"
+        for name, text in found.items()
+        for path in [f"/models/{files.id}/{name}"]
+    )
+    return "\n\n".join(links)
 
 
 OF_ALL = {"claims": facts.claims}
