@@ -12,6 +12,20 @@ import metaflammation
 from metaflammation import library
 from metaflammation.report import facts
 
+
+def pictures(files: library.ModelFiles) -> str:
+    """Return the committed maps of a model: of a composed one also the overview."""
+    names = {f"{files.id}_overview.svg": "modules and couplings", f"{files.id}_map.svg": "what acts on what"}
+    folder = files.collection.models / files.id
+    found = {name: text for name, text in names.items() if (folder / name).is_file()}
+    links = (
+        f"[![{files.id}: {text}]({path})]({path})"
+        for name, text in found.items()
+        for path in [f"/models/{files.id}/{name}"]
+    )
+    return "\n\n".join(links)
+
+
 OF_ALL = {"claims": facts.claims}
 OF_ONE = {
     "article": lambda m: facts.expectations(m, "article"),
@@ -20,6 +34,7 @@ OF_ONE = {
     "evidence": facts.evidence,
     "experiments": facts.experiments,
     "known-failures": facts.known_failures,
+    "map": pictures,
     "parameters": facts.parameters,
     "shown": facts.shown,
 }

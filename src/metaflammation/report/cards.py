@@ -6,8 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from metaflammation import library, sbml
-from metaflammation.expectations import HOLDS, KNOWN
+from metaflammation.expectations import KNOWN
 from metaflammation.report import facts
+from metaflammation.report.facts import EXCEPT
 
 if TYPE_CHECKING:
     from metaflammation.library import Collection, ModelFiles
@@ -46,11 +47,11 @@ def sizes(models: list[ModelFiles], link: str = "") -> str:
                 kinds["species"],
                 kinds["reaction"],
                 sum(e.kind == "parameter" and e.constant for e in elements),
-                verdicts[HOLDS],
+                verdicts.total(),
                 verdicts[KNOWN],
             )
         )
-    columns = ["model", "what it is", "species", "reactions", "parameters", "expectations that hold", "known failures"]
+    columns = ["model", "what it is", "species", "reactions", "parameters", "expectations", EXCEPT]
     return facts.table(columns, rows)
 
 
@@ -60,10 +61,12 @@ def overview(collection: Collection | None = None) -> str:
 
 
 def _map(files: ModelFiles) -> str:
-    name = f"{files.id}_map.svg"
-    if not (files.collection.models / files.id / name).is_file():
-        return ""
-    return f"![Map of {files.id}: its species and parameters, and what acts on what]({name})"
+    pictures = [
+        (f"{files.id}_overview.svg", f"Overview of {files.id}: its modules and the couplings between them"),
+        (f"{files.id}_map.svg", f"Map of {files.id}: what it holds, and what acts on what"),
+    ]
+    folder = files.collection.models / files.id
+    return "\n\n".join(f"![{text}]({name})" for name, text in pictures if (folder / name).is_file())
 
 
 def _shows(files: ModelFiles) -> str:
@@ -71,7 +74,7 @@ def _shows(files: ModelFiles) -> str:
     if not found:
         return "## What it shows\n\nNothing is claimed yet: the model has no expectations."
     counts = [(SHORT_NAMES[k], Counter(map(facts.verdict, facts.of_kind(files, k)))) for k in SHORT_NAMES]
-    rows = [(name, c[HOLDS], c[KNOWN] or "") for name, c in counts if c]
+    rows = [(name, c.total(), c[KNOWN] or "") for name, c in counts if c]
     restating = sum(bool(e.rests_on_fit) for e in found)
     starred = (
         f" {restating} of them restate data to which parameters were fitted, and are counted apart."
@@ -83,7 +86,7 @@ def _shows(files: ModelFiles) -> str:
         "Each claim is held by expectations: a number from a simulation that must lie in an interval, with a control "
         f"under which it must fail. `metaflammation check {files.id}` computes them all; it fails if one that should "
         f"hold does not, and also if a known failure holds.{starred}\n\n"
-        f"{facts.table(['expectations about', HOLDS, f'{KNOWN}s'], rows)}\n"
+        f"{facts.table(['expectations about', 'how many', EXCEPT], rows)}\n"
         f"{facts.shown(files)}"
     )
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 GRADES = ("measured", "fitted", "assumed")
 NONE_YET = "no expectation yet"
+EXCEPT = "of these known failures"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -102,7 +103,7 @@ def known_failures(files: ModelFiles) -> str:
 
 
 def shown(files: ModelFiles) -> str:
-    """Return, for each claim that a model is held to, how many expectations hold and how many fail as is known."""
+    """Return, for each claim that a model is held to, how many expectations it has and how many fail as is known."""
     texts = library.claims(files.collection)
     counts: dict[str, Counter[str]] = {}
     for expectation in expected(files):
@@ -110,10 +111,10 @@ def shown(files: ModelFiles) -> str:
             counts.setdefault(expectation.claim, Counter())[verdict(expectation)] += 1
     order = {name: n for n, name in enumerate(texts)}
     rows = [
-        (name, texts.get(name, ""), counts[name][HOLDS], counts[name][KNOWN] or "")
+        (name, texts.get(name, ""), counts[name].total(), counts[name][KNOWN] or "")
         for name in sorted(counts, key=lambda c: order.get(c, len(order)))
     ]
-    return table(["claim", "in our words", HOLDS, f"{KNOWN}s"], rows)
+    return table(["claim", "in our words", "expectations", EXCEPT], rows)
 
 
 def grades(files: ModelFiles) -> Counter[str]:
