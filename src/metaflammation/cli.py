@@ -419,6 +419,48 @@ def draw_map(model: str, outputs: tuple[Path, ...], overview: bool, force: bool)
 
 
 @app.command()
+@click.argument("model", default="all")
+@click.option("-o", "--output", default="report.html", show_default=True, type=click.Path(path_type=Path))
+@click.option(
+    "--check", "check_path", type=click.Path(path_type=Path), help="What 'check --json' wrote; else it is run."
+)
+@click.option("--engine", type=click.Choice(["roadrunner", "copasi", "all"]), default="all", show_default=True)
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1), help="Processes.")
+@click.option("--all-shares", is_flag=True, help="Shares of assumed parameters for composed models too (minutes).")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+def report(
+    model: str, output: Path, check_path: Path | None, engine: str, workers: int, all_shares: bool, force: bool
+) -> int:
+    """Write one page about MODEL, or about all of the catalogue, that opens in a browser without a network.
+
+    Exit code 1 if an expectation fails or the engines disagree; the page is written all the same.
+    """
+    from metaflammation import files
+    from metaflammation.check import as_json, from_json
+    from metaflammation.engines import ENGINES
+    from metaflammation.model import load
+    from metaflammation.report import page
+
+    files.check_free(output, overwrite=force)
+    engines = ENGINES if engine == "all" else (engine,)
+    models = [_loaded(f) for f in _files(None)] if model == "all" else [load(model)]
+    known = from_json(check_path) if check_path else {}
+    sections, passed = [], True
+    for loaded in models:
+        if check_path and loaded.id not in known:
+            raise DataError(f"{check_path}: holds no check of {loaded.id}")
+        checked = known.get(loaded.id) or as_json(_check_with_progress(loaded, engines, workers, all_shares=all_shares))
+        with _progress() as bar:
+            task = bar.add_task("report", total=page.steps(loaded))
+            sections.append(page.section(loaded, checked, lambda what: bar.update(task, advance=1, description=what)))
+        passed &= not (checked["counts"]["fails"] or checked["counts"]["unexpectedly holds"])
+        passed &= checked["engines_agree"]
+    files.write_text(output, page.render(sections), overwrite=force)
+    click.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+    return 0 if passed else NEGATIVE
+
+
+@app.command()
 @click.argument("first")
 @click.argument("second")
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)

@@ -63,6 +63,54 @@ def dose_response(series: DoseSeries, responses: Mapping[str, pd.Series[float]],
     return axes
 
 
+VERDICTS = {
+    "holds": (COLOURS[0], "o"),
+    "known failure": (COLOURS[5], "D"),
+    "fails": (COLOURS[1], "X"),
+    "unexpectedly holds": (COLOURS[3], "P"),
+}
+"""Colour and mark of each verdict."""
+
+WIDEST = 2.0
+"""Margins beyond this are drawn as an arrow at the edge."""
+
+
+def margins(found: Mapping[str, tuple[float | None, str]], *, links: str = "", ax: Axes | None = None) -> Axes:
+    """Draw the margin of each expectation: right of the line it holds, left of it it does not.
+
+    Parameters
+    ----------
+    found : mapping
+        Margin (None where the value does not exist) and verdict of each expectation.
+    links : str, optional
+        What stands before an expectation's id in a link from its mark (in SVG).
+    """
+    axes = ax if ax is not None else _axes(height=0.19 * len(found) + 1.2, width=8.5)
+    for verdict, (colour, mark) in VERDICTS.items():
+        rows = [(n, i, m) for n, (i, (m, v)) in enumerate(found.items()) if v == verdict]
+        if not rows:
+            continue
+        axes.scatter([], [], color=colour, marker=mark, s=22, label=f"{verdict} ({len(rows)})")
+        for n, name, margin in rows:
+            x = -WIDEST if margin is None else min(max(margin, -WIDEST), WIDEST)
+            axes.plot([0, x], [n, n], color=colour, lw=1.2, zorder=1)
+            beyond = margin is None or abs(margin) > WIDEST
+            shape = mark if not beyond else ">" if x > 0 else "<"
+            point = axes.scatter([x], [n], color=colour, marker=shape, s=22, zorder=2)
+            if links:
+                point.set_urls([f"{links}{name}"])
+    axes.axvline(0, color="black", lw=0.8, zorder=0)
+    axes.set_yticks(range(len(found)), list(found), fontsize="x-small")
+    axes.set_ylim(len(found) - 0.5, -0.5)
+    axes.set_xlim(-WIDEST * 1.05, WIDEST * 1.05)
+    axes.set_xlabel(f"margin (positive holds; 1 is the middle of an interval; arrows: beyond {WIDEST:g})")
+    axes.grid(axis="x", color="#e5e5e5", lw=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
+    return axes
+
+
 def check_form(path: Path) -> None:
     """Raise an error if a figure cannot be written with the ending of this path.
 
@@ -87,11 +135,11 @@ def save(axes: Axes, path: Path) -> None:
         figure.savefig(path)
 
 
-def _axes() -> Axes:
+def _axes(width: float = 6.4, height: float = 4.0) -> Axes:
     # The object interface: pyplot would keep every figure and could ask for a screen.
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(6.4, 4.0), dpi=150, layout="constrained").subplots()
+    return Figure(figsize=(width, height), dpi=150, layout="constrained").subplots()
 
 
 def _look(n: int) -> dict[str, Any]:
