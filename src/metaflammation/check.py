@@ -186,6 +186,8 @@ def compare(benches: Mapping[str, Runs]) -> tuple[float | None, str]:
     if len(benches) < 2:  # noqa: PLR2004
         return None, ""
     first, *others = benches.values()
+    if not first.done:
+        return None, ""
     low, high = _range(first)
     span = np.maximum(high - low, 1e-6 * np.maximum(np.abs(low), np.abs(high)))
     span[span == 0] = 1.0

@@ -450,9 +450,7 @@ def report(
         if check_path and loaded.id not in known:
             raise DataError(f"{check_path}: holds no check of {loaded.id}")
         checked = known.get(loaded.id) or as_json(_check_with_progress(loaded, engines, workers, all_shares=all_shares))
-        with _progress() as bar:
-            task = bar.add_task("report", total=page.steps(loaded))
-            sections.append(page.section(loaded, checked, lambda what: bar.update(task, advance=1, description=what)))
+        sections.append(_section_with_progress(loaded, checked))
         passed &= not (checked["counts"]["fails"] or checked["counts"]["unexpectedly holds"])
         passed &= checked["engines_agree"]
     files.write_text(output, page.render(sections), overwrite=force)
@@ -581,6 +579,14 @@ def _check_with_progress(model: Model, engines: tuple[str, ...], workers: int, *
             bar.update(task, advance=1, description=what)
 
         return check_model(model, engines, progress, workers, all_shares=all_shares)
+
+
+def _section_with_progress(model: Model, checked: dict[str, Any]) -> dict[str, Any]:
+    from metaflammation.report import page
+
+    with _progress() as bar:
+        task = bar.add_task("report", total=page.steps(model))
+        return page.section(model, checked, lambda what: bar.update(task, advance=1, description=what))
 
 
 def _print_check(console: Console, checked: Checked) -> None:

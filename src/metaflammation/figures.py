@@ -135,6 +135,20 @@ def save(axes: Axes, path: Path) -> None:
         figure.savefig(path)
 
 
+def svg_text(axes: Axes) -> str:
+    """Return the figure of some axes as SVG, with text as text and the same ids each time."""
+    import io
+
+    import matplotlib as mpl
+
+    written = io.StringIO()
+    figure = axes.get_figure(root=True)
+    if figure is not None:
+        with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "metaflammation"}):
+            figure.savefig(written, format="svg", metadata={"Date": None})
+    return written.getvalue()
+
+
 def _axes(width: float = 6.4, height: float = 4.0) -> Axes:
     # The object interface: pyplot would keep every figure and could ask for a screen.
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from metaflammation import __version__, expectations
 from metaflammation.errors import DataError, MetaflammationError, missing, unknown
-from metaflammation.figures import margins
+from metaflammation.figures import margins, svg_text
 from metaflammation.report import curves, maps
 from metaflammation.report.equations import equations
 from metaflammation.report.glyphs import overview
@@ -88,7 +88,7 @@ def section(model: Model, checked: Mapping[str, Any], progress: Progress = lambd
     formulas = equations(model.sbml, model.id)
     found = curves.experiments(model, model.runs(), progress)
     progress("tables")
-    rows = [_expectation(model, name, by_engine, checked) for name, by_engine in outcomes.items()]
+    rows = [_expectation(model, name, by_engine) for name, by_engine in outcomes.items()]
     parameters = _parameters(model)
     sources = {p["source"] for p in parameters} | {r["citation"] for r in rows}
     sources |= set(model.metadata.citations) if model.metadata else set()
@@ -106,7 +106,7 @@ def section(model: Model, checked: Mapping[str, Any], progress: Progress = lambd
         "parameters": parameters,
         "experiments": found,
         "expectations": rows,
-        "forest": _forest(model, outcomes, rows),
+        "forest": _forest(model, rows),
         "references": references(sources, model.files.collection if model.files else None),
         "provenance": provenance(model),
         "curves": {"experiments": found},
@@ -140,9 +140,7 @@ def _outcomes(model: Model, checked: Mapping[str, Any]) -> dict[str, list[Mappin
     return found
 
 
-def _expectation(
-    model: Model, name: str, outcomes: list[Mapping[str, Any]], checked: Mapping[str, Any]
-) -> dict[str, Any]:
+def _expectation(model: Model, name: str, outcomes: list[Mapping[str, Any]]) -> dict[str, Any]:
     expectation = model.expectations[name]
     first = outcomes[0]
     return {
@@ -209,22 +207,19 @@ def _maps(model: Model) -> list[dict[str, str]]:
 def _embedded(svg: str, prefix: str) -> str:
     """Return a picture to stand in a page: no prologue, and ids that are unique there."""
     body = svg[svg.index("<svg") :]
-    body = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', body)
-    return re.sub(r'((?:xlink:)?href|clip-path)="(url\()?#', rf'\1="\2#{prefix}-', body)
+    for name in set(re.findall(r'\bid="([^"]+)"', body)):
+        body = body.replace(f'id="{name}"', f'id="{prefix}-{name}"')
+        body = body.replace(f'href="#{name}"', f'href="#{prefix}-{name}"').replace(
+            f"url(#{name})", f"url(#{prefix}-{name})"
+        )
+    return body
 
 
-def _forest(model: Model, outcomes: Mapping[str, list[Mapping[str, Any]]], rows: list[dict[str, Any]]) -> str:
-    import io
-
-    if not outcomes:
+def _forest(model: Model, rows: list[dict[str, Any]]) -> str:
+    if not rows:
         return ""
     axes = margins({r["id"]: (r["margin"], r["verdict"]) for r in rows}, links=f"#{model.id}-x-")
-    written = io.StringIO()
-    figure = axes.get_figure(root=True)
-    figure.savefig(written, format="svg", metadata={"Date": None})
-    return _embedded(written.getvalue(), f"{model.id}-forest").replace(
-        f"#{model.id}-forest-{model.id}-x-", f"#{model.id}-x-"
-    )
+    return _embedded(svg_text(axes), f"{model.id}-forest")
 
 
 def number(value: float | None, *, signed: bool = False) -> str:
