@@ -178,6 +178,25 @@ def test_plot_of_all_shows_the_commonest_unit_and_leaves_out_what_does_not_move(
     assert [line.get_label() for line in run.plot().lines] == ["substance x", "substance y"]
 
 
+def test_plot_of_many_shows_the_eight_that_move_most():
+    data = pd.DataFrame({f"x{n}": [0.0, float(n)] for n in range(1, 12)}, index=pd.Index([0.0, 1.0], name="time"))
+    run = TimeCourse(data, dict.fromkeys(data, "nM"), {c: c for c in data})
+    assert [line.get_label() for line in run.plot().lines] == [f"x{n}" for n in range(4, 12)]
+
+
+def test_two_runs_stand_side_by_side_by_their_names():
+    axes = course().compare({"other": course()}, ["x"], label="mine")
+    assert [line.get_label() for line in axes.lines] == ["mine", "other"]
+    assert len({line.get_color() for line in axes.lines}) == 2
+    assert axes.get_ylabel() == "concentration (nM)"
+
+
+def test_a_run_that_lacks_the_variable_cannot_be_compared():
+    other = course().select(["f"])
+    with pytest.raises(SimulationError, match="unknown observable 'x'"):
+        course().compare({"other": other}, ["x"])
+
+
 def test_plot_of_mixed_units_is_refused_with_the_units():
     with pytest.raises(SimulationError, match=r"different units: x \(nM\), f \(number\)"):
         course().plot(["x", "f"])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metaflammation import children, expectations, measurements, targets
+from metaflammation import __version__, children, expectations, measurements, targets
 from metaflammation.engines import load as load_engine
+from metaflammation.errors import DataError
 from metaflammation.expectations import Outcome, evaluate, judge
 from metaflammation.records import Solver
 from metaflammation.runs import Runs
@@ -16,6 +18,7 @@ from metaflammation.simulate import merge_conditions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     import pandas as pd
 
@@ -183,6 +186,8 @@ def compare(benches: Mapping[str, Runs]) -> tuple[float | None, str]:
     if len(benches) < 2:  # noqa: PLR2004
         return None, ""
     first, *others = benches.values()
+    if not first.done:
+        return None, ""
     low, high = _range(first)
     span = np.maximum(high - low, 1e-6 * np.maximum(np.abs(low), np.abs(high)))
     span[span == 0] = 1.0
@@ -302,6 +307,8 @@ def as_json(checked: Checked) -> dict[str, Any]:
         "engines": list(checked.outcomes),
         "engine_disagreement": checked.disagreement,
         "engine_disagreement_at": checked.where,
+        "engine_limit": AGREEMENT,
+        "engines_agree": checked.agreed,
         "runs": checked.runs,
         "counts": {
             v: checked.count(v)
@@ -345,3 +352,22 @@ def as_json(checked: Checked) -> dict[str, Any]:
             for row in checked.targets.itertuples()
         ],
     }
+
+
+def from_json(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the checks that ``metaflammation check --json`` wrote, by model.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, holds something else, or was written by another version.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        models = {m["model"]: m for m in found["models"]}
+        written_by = found["version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: is not what 'metaflammation check --json' writes ({error})") from None
+    if written_by != __version__ or any("engines_agree" not in m for m in models.values()):
+        raise DataError(f"{path}: was written by version {written_by}, this is {__version__}; run the check again")
+    return models

@@ -186,6 +186,7 @@ def lint(
 @click.option("--engine", default="roadrunner", show_default=True, help="roadrunner or copasi.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the time course as CSV.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw a figure (PNG, SVG or PDF by the ending).")
+@click.option("--compare", is_flag=True, help="Draw the run without --set and --condition beside it.")
 @click.option(
     "--observable", "observables", multiple=True, metavar="ID", help="What to draw or print; may be repeated."
 )
@@ -200,6 +201,7 @@ def simulate(
     engine: str,
     output: Path | None,
     plot: Path | None,
+    compare: bool,
     observables: tuple[str, ...],
     force: bool,
 ) -> None:
@@ -217,12 +219,15 @@ def simulate(
         known = ", ".join(loaded.experiments) or "none"
         raise DataError(f"name an experiment of {loaded.id} ({known}) or give --duration")
     changes = _assignments(overrides, "--set", "ID=VALUE, e.g. insulin='10 nM'")
+    if compare and not (plot and (changes or conditions)):
+        raise DataError("--compare needs --plot, and something to compare: --set or --condition")
     with _silent_solvers():
         result = loaded.simulate(
             experiment, dose=dose, duration=duration, conditions=conditions, overrides=changes, engine=engine
         )
+        plain = loaded.simulate(experiment, dose=dose, duration=duration, engine=engine) if compare else None
     result = result.select(observables)
-    axes: Any = _axes(result, observables) if plot else None
+    axes: Any = _axes(result, observables, plain) if plot else None
     if output:
         result.save(output, overwrite=force)
     if plot:
@@ -395,6 +400,59 @@ def export(model: str, form: str, output: Path | None, experiment: str | None, f
             bar.update(task, advance=1)
 
 
+@app.command()
+@click.argument("model")
+@click.argument("parameter")
+@click.argument("values", nargs=-1, required=True)
+@click.option("--experiment", help="A named experiment; without one give --duration.")
+@click.option("--duration", help="Length of a simulation without a named experiment, e.g. '30 min'.")
+@click.option("--statistic", default="final", show_default=True, help="final, max, mean, half_time, auc ...")
+@click.option("--observable", "observables", multiple=True, required=True, metavar="ID", help="May be repeated.")
+@click.option("--plot", required=True, type=click.Path(path_type=Path), help="PNG, SVG or PDF by the ending.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+def scan(
+    model: str,
+    parameter: str,
+    values: tuple[str, ...],
+    experiment: str | None,
+    duration: str | None,
+    statistic: str,
+    observables: tuple[str, ...],
+    plot: Path,
+    force: bool,
+) -> None:
+    """Draw a statistic of a simulation over VALUES of PARAMETER of MODEL."""
+    from metaflammation import figures, files
+    from metaflammation.model import load
+
+    files.check_free(plot, overwrite=force)
+    figures.check_form(plot)
+    how: dict[str, Any] = {"duration": duration} if duration else {}
+    with _silent_solvers():
+        axes = load(model).plot_scan(parameter, values, experiment, observables=observables, statistic=statistic, **how)
+    with files.whole_file(plot, overwrite=force) as temporary:
+        figures.save(axes, temporary)
+    click.echo(f"wrote {plot}")
+
+
+@app.command("plot-data")
+@click.argument("model")
+@click.argument("dataset")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="PNG, SVG or PDF by the ending.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+def plot_data(model: str, dataset: str, output: Path, force: bool) -> None:
+    """Draw a measured DATASET of MODEL with its errors on what the model predicts."""
+    from metaflammation import figures, files
+    from metaflammation.model import load
+
+    files.check_free(output, overwrite=force)
+    figures.check_form(output)
+    axes = load(model).plot_data(dataset)
+    with files.whole_file(output, overwrite=force) as temporary:
+        figures.save(axes, temporary)
+    click.echo(f"wrote {output}")
+
+
 @app.command("map")
 @click.argument("model")
 @click.option(
@@ -416,6 +474,46 @@ def draw_map(model: str, outputs: tuple[Path, ...], overview: bool, force: bool)
     for path in outputs:
         loaded.map(path, overview=overview, overwrite=force)
         click.echo(f"wrote {path}")
+
+
+@app.command()
+@click.argument("model", default="all")
+@click.option("-o", "--output", default="report.html", show_default=True, type=click.Path(path_type=Path))
+@click.option(
+    "--check", "check_path", type=click.Path(path_type=Path), help="What 'check --json' wrote; else it is run."
+)
+@click.option("--engine", type=click.Choice(["roadrunner", "copasi", "all"]), default="all", show_default=True)
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1), help="Processes.")
+@click.option("--all-shares", is_flag=True, help="Shares of assumed parameters for composed models too (minutes).")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+def report(
+    model: str, output: Path, check_path: Path | None, engine: str, workers: int, all_shares: bool, force: bool
+) -> int:
+    """Write one page about MODEL, or about all of the catalogue, that opens in a browser without a network.
+
+    Exit code 1 if an expectation fails or the engines disagree; the page is written all the same.
+    """
+    from metaflammation import files
+    from metaflammation.check import as_json, from_json
+    from metaflammation.engines import ENGINES
+    from metaflammation.model import load
+    from metaflammation.report import page
+
+    files.check_free(output, overwrite=force)
+    engines = ENGINES if engine == "all" else (engine,)
+    models = [_loaded(f) for f in _files(None)] if model == "all" else [load(model)]
+    known = from_json(check_path) if check_path else {}
+    sections, passed = [], True
+    for loaded in models:
+        if check_path and loaded.id not in known:
+            raise DataError(f"{check_path}: holds no check of {loaded.id}")
+        checked = known.get(loaded.id) or as_json(_check_with_progress(loaded, engines, workers, all_shares=all_shares))
+        sections.append(_section_with_progress(loaded, checked))
+        passed &= not (checked["counts"]["fails"] or checked["counts"]["unexpectedly holds"])
+        passed &= checked["engines_agree"]
+    files.write_text(output, page.render(sections), overwrite=force)
+    click.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+    return 0 if passed else NEGATIVE
 
 
 @app.command()
@@ -541,6 +639,14 @@ def _check_with_progress(model: Model, engines: tuple[str, ...], workers: int, *
         return check_model(model, engines, progress, workers, all_shares=all_shares)
 
 
+def _section_with_progress(model: Model, checked: dict[str, Any]) -> dict[str, Any]:
+    from metaflammation.report import page
+
+    with _progress() as bar:
+        task = bar.add_task("report", total=page.steps(model))
+        return page.section(model, checked, lambda what: bar.update(task, advance=1, description=what))
+
+
 def _print_check(console: Console, checked: Checked) -> None:
     from metaflammation import expectations
     from metaflammation.report import tables
@@ -570,11 +676,15 @@ def _print_check(console: Console, checked: Checked) -> None:
         click.echo(f"{checked.model}: of those that hold, {checked.resting_on_fit()} rest on data that were fitted (*)")
 
 
-def _axes(result: Any, observables: tuple[str, ...]) -> Any:
+def _axes(result: Any, observables: tuple[str, ...], plain: Any = None) -> Any:
     from metaflammation.timecourse import TimeCourse
 
     if isinstance(result, TimeCourse):
+        if plain is not None:
+            return result.compare({"without changes": plain}, observables or None, label="with changes")
         return result.plot(observables or None)
+    if plain is not None:
+        raise DataError("--compare needs one run; choose a dose with --dose")
     if not observables:
         raise DataError("a series of doses needs --observable, e.g. --observable glucose_uptake")
     return result.plot(observables)

@@ -154,19 +154,23 @@ def unit_of(value: Value, runs: Runs) -> str:
     if isinstance(value, Several):
         return unit_of(value.of[0], runs)
     if isinstance(value, Reading):
-        observable = runs.unit(value.observable)
-        if value.statistic in TIMES:
-            return "min"
         if value.statistic in {"ec50", "dose_for"}:
             return runs.dose_unit(value.experiment)
-        if value.statistic == "auc":
-            return f"{observable} min".strip()
-        return "" if value.statistic in {"fold", "fall_from_max", "damping"} else observable
+        return unit_of_statistic(value.statistic, runs.unit(value.observable))
     if isinstance(value, LowestState):
         return "of range"
     if isinstance(value, Conservation | SteadyStateSpread):
         return ""
     raise TypeError(value)
+
+
+def unit_of_statistic(statistic: str, observable: str) -> str:
+    """Return the unit of a statistic of a course, from the unit of the observable."""
+    if statistic in TIMES:
+        return "min"
+    if statistic == "auc":
+        return f"{observable} min".strip()
+    return "" if statistic in {"fold", "fall_from_max", "damping"} else observable
 
 
 def readings(value: Value) -> list[Reading]:

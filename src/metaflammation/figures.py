@@ -56,10 +56,124 @@ def dose_response(series: DoseSeries, responses: Mapping[str, pd.Series[float]],
         axes.plot(response.index, response, label=series.names[observable], marker="o", markersize=3, **_look(n))
     positive = [d for d in series.runs if d > 0]
     if positive:
-        axes.set_xscale("symlog", linthresh=min(positive), linscale=0.5)
+        _dose_scale(axes, positive)
     target = series.names.get(series.target, series.target)
     axes.set_xlabel(f"{target} ({series.unit})" if series.unit else target)
     _finish(axes, [series.names[o] for o in responses], unit)
+    return axes
+
+
+def comparison(courses: Mapping[str, TimeCourse], observables: Sequence[str], ax: Axes | None = None) -> Axes:
+    """Draw the same variables of several runs: a colour for each run, a stroke for each variable."""
+    axes = ax if ax is not None else _axes()
+    first = next(iter(courses.values()))
+    unit = _one_unit(observables, first.units)
+    name, length = time_unit(max(float(c.data.index[-1]) for c in courses.values()))
+    names = []
+    for n, (run, course) in enumerate(courses.items()):
+        for k, observable in enumerate(observables):
+            label = run if len(observables) == 1 else f"{course.names[observable]}, {run}"
+            look: dict[str, Any] = {"color": COLOURS[n % len(COLOURS)], "linestyle": STYLES[k % len(STYLES)]}
+            axes.plot(course.data.index / length, course[observable], label=label, **look)
+            names.append(label)
+    axes.set_xlabel(f"time ({name})")
+    _finish(axes, names, unit)
+    if len(observables) == 1:
+        axes.set_title(first.names[observables[0]], loc="left", fontsize="medium")
+    return axes
+
+
+def measured(curve: pd.Series[float], points: pd.DataFrame, x_label: str, title: str, ax: Axes | None = None) -> Axes:
+    """Draw measurements with their errors on what the model predicts.
+
+    Parameters
+    ----------
+    curve : pandas.Series
+        Prediction by time (min) or by dose.
+    points : pandas.DataFrame
+        Columns x (as the index of the curve), measurement and error.
+    x_label : str
+        Label of the axis of x; empty for time.
+    title : str
+        What is measured.
+    """
+    axes = ax if ax is not None else _axes()
+    name, length = ("", 1.0) if x_label else time_unit(float(curve.index[-1]))
+    axes.plot(curve.index / length, curve, label="model", color=COLOURS[0], zorder=1)
+    errors: dict[str, Any] = {"fmt": "o", "color": "black", "markersize": 4, "linewidth": 1, "capsize": 2, "zorder": 2}
+    axes.errorbar(points["x"] / length, points["measurement"], points["error"], label="measured", **errors)
+    positive = [x for x in curve.index if x > 0]
+    if x_label and positive:
+        _dose_scale(axes, positive)
+    axes.set_xlabel(x_label or f"time ({name})")
+    axes.set_ylabel("as measured")
+    axes.set_title(title, loc="left", fontsize="medium")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small")
+    return axes
+
+
+def scan(frame: pd.DataFrame, names: Mapping[str, str], x_label: str, y_label: str, ax: Axes | None = None) -> Axes:
+    """Draw a statistic of variables (columns) over the values of a parameter (index)."""
+    axes = ax if ax is not None else _axes()
+    for n, column in enumerate(frame.columns):
+        axes.plot(frame.index, frame[column], label=names[column], marker="o", markersize=3, **_look(n))
+    if frame.index.min() > 0 and frame.index.max() >= WIDE * frame.index.min():
+        axes.set_xscale("log")
+    _finish(axes, [names[c] for c in frame.columns], "")
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    return axes
+
+
+WIDE = 30
+"""Ratio of the ends of a scan from which on its axis is logarithmic."""
+
+VERDICTS = {
+    "holds": (COLOURS[0], "o"),
+    "known failure": (COLOURS[5], "D"),
+    "fails": (COLOURS[1], "X"),
+    "unexpectedly holds": (COLOURS[3], "P"),
+}
+"""Colour and mark of each verdict."""
+
+WIDEST = 2.0
+"""Margins beyond this are drawn as an arrow at the edge."""
+
+
+def margins(found: Mapping[str, tuple[float | None, str]], *, links: str = "", ax: Axes | None = None) -> Axes:
+    """Draw the margin of each expectation: right of the line it holds, left of it it does not.
+
+    Parameters
+    ----------
+    found : mapping
+        Margin (None where the value does not exist) and verdict of each expectation.
+    links : str, optional
+        What stands before an expectation's id in a link from its mark (in SVG).
+    """
+    axes = ax if ax is not None else _axes(height=0.19 * len(found) + 1.2, width=8.5)
+    for verdict, (colour, mark) in VERDICTS.items():
+        rows = [(n, i, m) for n, (i, (m, v)) in enumerate(found.items()) if v == verdict]
+        if not rows:
+            continue
+        axes.scatter([], [], color=colour, marker=mark, s=22, label=f"{verdict} ({len(rows)})")
+        for n, name, margin in rows:
+            x = -WIDEST if margin is None else min(max(margin, -WIDEST), WIDEST)
+            axes.plot([0, x], [n, n], color=colour, lw=1.2, zorder=1)
+            beyond = margin is None or abs(margin) > WIDEST
+            shape = mark if not beyond else ">" if x > 0 else "<"
+            point = axes.scatter([x], [n], color=colour, marker=shape, s=22, zorder=2)
+            if links:
+                point.set_urls([f"{links}{name}"])
+    axes.axvline(0, color="black", lw=0.8, zorder=0)
+    axes.set_yticks(range(len(found)), list(found), fontsize="x-small")
+    axes.set_ylim(len(found) - 0.5, -0.5)
+    axes.set_xlim(-WIDEST * 1.05, WIDEST * 1.05)
+    axes.set_xlabel(f"margin (positive holds; 1 is the middle of an interval; arrows: beyond {WIDEST:g})")
+    axes.grid(axis="x", color="#e5e5e5", lw=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
     return axes
 
 
@@ -87,11 +201,31 @@ def save(axes: Axes, path: Path) -> None:
         figure.savefig(path)
 
 
-def _axes() -> Axes:
+def svg_text(axes: Axes) -> str:
+    """Return the figure of some axes as SVG, with text as text and the same ids each time."""
+    import io
+
+    import matplotlib as mpl
+
+    written = io.StringIO()
+    figure = axes.get_figure(root=True)
+    if figure is not None:
+        with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "metaflammation"}):
+            figure.savefig(written, format="svg", metadata={"Date": None})
+    return written.getvalue()
+
+
+def _axes(width: float = 6.4, height: float = 4.0) -> Axes:
     # The object interface: pyplot would keep every figure and could ask for a screen.
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(6.4, 4.0), dpi=150, layout="constrained").subplots()
+    return Figure(figsize=(width, height), dpi=150, layout="constrained").subplots()
+
+
+def _dose_scale(axes: Axes, positive: Sequence[float]) -> None:
+    axes.set_xscale("symlog", linthresh=min(positive), linscale=0.5)
+    axes.set_xlim(right=max(positive) * 1.3)
+    axes.minorticks_off()
 
 
 def _look(n: int) -> dict[str, Any]:

@@ -79,6 +79,11 @@ class ModelFiles:
         path = self.collection.models / self.id / f"{self.id}_comp.xml"
         return path.read_text("utf-8") if path.is_file() else ""
 
+    def picture(self, form: str) -> str:
+        """Return a committed network map (``map`` or ``overview``) as SVG; empty for a model without."""
+        path = self.collection.models / self.id / f"{self.id}_{form}.svg"
+        return path.read_text("utf-8") if path.is_file() else ""
+
     def modules(self) -> dict[str, str]:
         """Return, for each submodel of a composed model, the model of the collection that it is."""
         if not self.comp():

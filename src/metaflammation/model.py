@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     import graphviz
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from metaflammation.records import (
         EstimatedParameter,
@@ -381,6 +382,72 @@ class Model:
             columns = [observables] if isinstance(observables, str) else list(observables or course.data.columns)
             rows[value] = {c: OF_A_COURSE[statistic](time, course[c].to_numpy()) for c in columns}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis(parameter)
+
+    def plot_scan(
+        self,
+        parameter: str,
+        over: Sequence[QuantityLike],
+        experiment: str | None = None,
+        *,
+        observables: str | Sequence[str],
+        statistic: str = "final",
+        ax: Axes | None = None,
+        **simulation: Any,
+    ) -> Axes:
+        """Draw what :meth:`scan` gives, for observables of one unit.
+
+        Raises
+        ------
+        SimulationError
+            If the observables have different units.
+        """
+        from metaflammation import figures
+        from metaflammation.expectations import unit_of_statistic
+
+        frame = self.scan(parameter, over, experiment, statistic=statistic, observables=observables, **simulation)
+        units = {self.elements[o].unit.label for o in frame.columns}
+        if len(units) > 1:
+            listed = ", ".join(sorted(u or "number" for u in units))
+            raise SimulationError(f"one axis cannot show different units ({listed}); draw them one unit at a time")
+        unit = unit_of_statistic(statistic, units.pop())
+        names = {o: self.elements[o].name or o for o in frame.columns}
+        x, what = self.elements[parameter], statistic.replace("_", " ")
+        x_label = f"{x.name or parameter} ({x.unit.label})" if x.unit.label else x.name or parameter
+        return figures.scan(frame, names, x_label, f"{what} ({unit})" if unit else what, ax)
+
+    def plot_data(self, dataset: str, ax: Axes | None = None) -> Axes:
+        """Draw a measured data set with its errors on what the model predicts of it.
+
+        Raises
+        ------
+        DataError
+            If there is no such data set.
+        """
+        from metaflammation import figures, measurements
+
+        runs = self.runs()
+        rows = measurements.read(self)
+        if dataset not in set(rows["datasetId"]):
+            raise DataError(unknown("data set", dataset, rows["datasetId"].unique()))
+        group = rows[rows["datasetId"] == dataset]
+        kind, curve = measurements.curve(runs, group, measurements.scaling(self, runs))
+        x_label, x = "", group["time"].to_numpy()
+        if kind == "dose":
+            arms = [runs.split(arm) for arm in group["experimentId"]]
+            doses = self.experiments[arms[0][0]].doses
+            x = [dose for _, dose in arms]
+            x_label = f"{self.elements[doses.target].name} ({doses.unit})" if doses else ""
+        points = group.assign(x=x)[["x", "measurement", "noiseParameters"]]
+        return figures.measured(curve, points.rename(columns={"noiseParameters": "error"}), x_label, dataset, ax)
+
+    def plot_check(self, engine: str = "roadrunner", ax: Axes | None = None) -> Axes:
+        """Draw the margin of every expectation; known failures have a mark of their own."""
+        from metaflammation import figures
+
+        found = self.check(engine)
+        return figures.margins(
+            dict(zip(found.index, zip(found["margin"], found["verdict"], strict=True), strict=True)), ax=ax
+        )
 
     def check(self, engine: str = "roadrunner") -> pd.DataFrame:
         """Hold the model against its expectations.

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+LEGIBLE = 8
+"""Variables drawn if none is named: those that move most."""
+
 HEADER = "# metaflammation time course "
 
 
@@ -81,11 +84,32 @@ class TimeCourse:
     def plot(self, observables: str | Sequence[str] | None = None, ax: Axes | None = None) -> Axes:
         """Draw variables over time, with units on the axes, and return the matplotlib axes.
 
-        Variables of more than one unit cannot share an axis: give ``observables`` of one unit.
+        Variables of more than one unit cannot share an axis: give ``observables`` of one unit. Without any, the
+        eight of the commonest unit that move most are drawn.
         """
         from metaflammation import figures
 
         return figures.time_course(self, self._chosen(observables), ax)
+
+    def compare(
+        self,
+        others: Mapping[str, TimeCourse],
+        observables: str | Sequence[str] | None = None,
+        *,
+        label: str = "this run",
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw this run and others, by the names they are to have, on the same axes.
+
+        Raises
+        ------
+        SimulationError
+            If a run lacks an observable, or the observables have different units.
+        """
+        from metaflammation import figures
+
+        chosen = self._chosen(observables)
+        return figures.comparison({label: self, **{k: run.select(chosen) for k, run in others.items()}}, chosen, ax)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the run as CSV, with units and origin in the first line, whole or not at all."""
@@ -121,7 +145,9 @@ class TimeCourse:
             moving = [c for c in self.data.columns if (self.data[c] != self.data[c].iloc[0]).any()]
             units = [self.units[c] for c in moving]
             commonest = max(units, key=units.count, default="")
-            return [c for c in moving if self.units[c] == commonest] or list(self.data.columns[:1])
+            alike = [c for c in moving if self.units[c] == commonest]
+            most = sorted(alike, key=lambda c: -float(self.data[c].max() - self.data[c].min()))[:LEGIBLE]
+            return [c for c in alike if c in most] or list(self.data.columns[:1])
         chosen = [observables] if isinstance(observables, str) else list(observables)
         for observable in chosen:
             self._check(observable)

@@ -28,22 +28,20 @@ FEWEST = 10
 
 Key = tuple[str, float | None, tuple[str, ...]]
 RULE = (
-    f"Of each run those output times are kept between which straight lines stray from it by at most {STRAY:.1%} of each "
-    "variable's range. Shown are the variables that expectations read, and those that move most. Values are taken from "
-    "the full runs."
+    f"Of each run those output times are kept between which straight lines stray from it by at most {STRAY:.1%} of "
+    "each variable's range. Shown are the variables that expectations read, and those that move most. Values are "
+    "taken from the full runs."
 )
 
 
-def experiments(
-    model: Model, runs: Runs, progress: Callable[[str], None] = lambda _: None
-) -> list[dict[str, Any]]:
+def experiments(model: Model, runs: Runs, progress: Callable[[str], None] = lambda _: None) -> list[dict[str, Any]]:
     """Return each experiment with its runs, thinned as ``RULE`` says.
 
     Returns
     -------
     list of dict
-        For each experiment: id, title, unit of time, dose (target and unit, or None), observables (id, name, unit), runs
-        (label, dose, condition, times, values by observable) and measured data sets.
+        For each experiment: id, title, unit of time, dose (target and unit, or None), observables (id, name, unit),
+        runs (label, dose, condition, times, values by observable) and measured data sets.
     """
     readings = {r for e in model.expectations.values() for r in expectations.readings(e.value)}
     under: dict[str, set[tuple[str, ...]]] = {e: {()} for e in model.experiments}
