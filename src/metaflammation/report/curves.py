@@ -34,9 +34,7 @@ RULE = (
 )
 
 
-def experiments(
-    model: Model, runs: Runs, progress: Callable[[str], None] = lambda _: None
-) -> list[dict[str, Any]]:
+def experiments(model: Model, runs: Runs, progress: Callable[[str], None] = lambda _: None) -> list[dict[str, Any]]:
     """Return each experiment with its runs, thinned as ``RULE`` says.
 
     Returns
