@@ -29,7 +29,7 @@ model *tiny()
   S.sboTerm = 247; A.sboTerm = 247; B.sboTerm = 247; F.sboTerm = 247;
   fraction := B/(A + B);
   fraction has dl; fraction.sboTerm = 503;
-  on: A => B; cell*k_on*S*A;
+  on: A + F => B; cell*k_on*S*A;
   off: B => A; cell*k_off*B;
   on is "switching on"; on.sboTerm = 182; off is "switching off"; off.sboTerm = 182;
   const f_total = 1, A_ref = 10, k_on = 0.1, k_off = 0.1;

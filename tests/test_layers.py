@@ -19,10 +19,9 @@ LAYERS = [
     "targets", "measurements", "expectations", "statistics", "runs",
     "simulate", "timecourse", "figures", "engines", "engines.copasi", "engines.roadrunner",
     "lint.run", "_worker", "lint", "lint.rules", "lint.score", "lint.catalogue", "lint.terms", "lint.network",
-    "lint.general",
-    "lint.unit_checks", "lint.subject",
-    "composition", "compile", "sbml", "reading", "library", "tables", "records", "units", "files", "doctor", "children",
-    "guarded", "errors", "_antimony",
+    "lint.general", "lint.unit_checks", "lint.subject",
+    "composition", "compile", "sbml", "reading", "library", "tables", "records", "units", "files", "doctor",
+    "children", "guarded", "errors", "_antimony",
 ]  # fmt: skip
 ROOT = Path(metaflammation.__file__).parent
 MODULES = {

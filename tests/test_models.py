@@ -13,7 +13,6 @@ from metaflammation import build, composition, engines, library, sbml
 from metaflammation.check import AGREEMENT, compare
 from metaflammation.engines import Phase, Plan
 from metaflammation.errors import DataError
-from metaflammation.lint import RULES, Subject, lint
 
 NAMES = library.catalogue()
 MODELS = {name: mf.load(name) for name in NAMES}
@@ -24,11 +23,11 @@ def test_committed_sbml_is_what_the_source_compiles_to(name):
     assert build.stale(library.find(name)) == []
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.id)
 @pytest.mark.parametrize("name", NAMES)
-def test_model_keeps_the_rule(name, rule):
-    model = MODELS[name]
-    assert [o.where for o in lint(Subject(name, model.sbml, model.files)) if o.rule is rule] == []
+def test_model_keeps_the_rules_and_scores_in_full(name):
+    report = MODELS[name].lint()
+    assert [str(f) for f in report.findings] == []
+    assert report.score == 100
 
 
 @pytest.mark.parametrize("name", NAMES)

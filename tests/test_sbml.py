@@ -3,7 +3,7 @@ import re
 import pytest
 
 import metaflammation as mf
-from metaflammation import sbml
+from metaflammation import reading, sbml
 from metaflammation.compile import compile_file
 from metaflammation.errors import ModelError
 
@@ -33,7 +33,7 @@ def test_broken_file_is_refused_with_its_name(tmp_path, name, content, reason):
 def test_truncated_sbml_is_refused(tmp_path, tiny_sbml, part):
     path = tmp_path / "half.xml"
     path.write_text(tiny_sbml[: int(part * len(tiny_sbml))])
-    with pytest.raises(ModelError, match=r"half\.xml: is not sound SBML"):
+    with pytest.raises(ModelError, match=r"half\.xml, line \d+: is no well-formed XML"):
         mf.load(path)
 
 
@@ -60,12 +60,15 @@ def test_folder_is_refused(tmp_path, name):
 
 
 def test_file_that_the_system_refuses_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "a.xml"
+    path.write_text("<sbml/>")
+
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.read_text", refuse)
+    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
     with pytest.raises(ModelError, match=r"a\.xml: cannot be read \(Permission denied\)"):
-        sbml.read_text(tmp_path / "a.xml")
+        reading.read_text(path)
 
 
 def test_sound_document_has_no_findings(tiny_sbml):

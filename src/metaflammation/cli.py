@@ -112,7 +112,11 @@ def build(model: str | None, verify: bool) -> int:
 @click.option("--all", "everything", is_flag=True, help="In text: every finding, in full.")
 @click.option("--times", is_flag=True, help="In text: how long each document took.")
 @click.option(
-    "--time-limit", default=120.0, show_default=True, type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+    "--time-limit",
+    default=120.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
     help="How long one document may take.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a file instead of the terminal.")

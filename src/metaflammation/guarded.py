@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from metaflammation.errors import MetaflammationError, ModelError
 
@@ -35,7 +35,7 @@ class Guarded:
         self.time_limit = time_limit
         self._process: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> Guarded:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""Files of strangers: read with bounds, and screened before libSBML sees them, which crashes on some that are hostile."""
+"""Files of strangers: read with bounds, and screened before libSBML sees them, which crashes on hostile ones."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def screen(text: str, where: str) -> Outline:
     parser = expat.ParserCreate("UTF-8", " ")
     seen = _Screen(where, parser)
     parser.StartElementHandler, parser.EndElementHandler = seen.begin, seen.end
-    parser.EntityDeclHandler = parser.ExternalEntityRefHandler = seen.refuse
+    parser.EntityDeclHandler = seen.refuse
     if "<" not in text:
         raise ModelError(f"{where}: is not SBML (no XML element in it)")
     try:

@@ -114,7 +114,12 @@ def document(text: str, where: str, *, strict: bool = True) -> Any:
     errors = parsed.getErrorLog()
     for n in range(errors.getNumErrors()):
         error = errors.getError(n)
-        lost = parsed.getModel() is None or error.getErrorId() == libsbml.RequiredPackagePresent
+        if error.getErrorId() == libsbml.RequiredPackagePresent:
+            unread = re.search(r"Package '(\w+)'", error.getMessage())
+            raise ModelError(
+                f"{where}: needs the SBML package {unread[1] if unread else ''}, which libSBML does not know"
+            )
+        lost = parsed.getModel() is None
         if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR and (strict or lost):
             raise ModelError(f"{where}: is not sound SBML: {_finding(error)}")
     if parsed.getModel() is None:

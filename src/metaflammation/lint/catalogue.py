@@ -1,4 +1,4 @@
-"""Rules for models with tables of evidence, sources and identifiers: the catalogue's, and those of collections like it."""
+"""Rules for models with tables of evidence, sources and identifiers: of the catalogue, and of collections like it."""
 
 from __future__ import annotations
 

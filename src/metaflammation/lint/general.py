@@ -32,7 +32,7 @@ def _remarks(subject: Subject) -> Iterator[tuple[str, str]]:
 def values(subject: Subject) -> Iterator[tuple[str, bool]]:
     """Return every element that has a value, and whether its unit is declared."""
     for prefix, model in subject.models:
-        needed = LEVEL_WITHOUT_UNITS <= model.getLevel()
+        needed = model.getLevel() >= LEVEL_WITHOUT_UNITS
         for c in model.getListOfCompartments():
             dimensions = c.getSpatialDimensions()
             if dimensions in DIMENSIONS:
@@ -47,7 +47,10 @@ def values(subject: Subject) -> Iterator[tuple[str, bool]]:
             for p in local_parameters(r):
                 yield f"{prefix}parameter {p.getId()} of reaction {r.getId()}", p.isSetUnits()
             if r.isSetKineticLaw():
-                yield f"{prefix}reaction {r.getId()}", not needed or (model.isSetExtentUnits() and model.isSetTimeUnits())
+                yield (
+                    f"{prefix}reaction {r.getId()}",
+                    not needed or (model.isSetExtentUnits() and model.isSetTimeUnits()),
+                )
 
 
 def local_parameters(reaction: Any) -> list[Any]:
@@ -92,7 +95,7 @@ RULES = (
     Rule(
         "UNIT",
         "every value has a unit",
-        "A number without a unit cannot be compared, converted or composed; from Level 3 on nothing has one by default.",
+        "A number without a unit cannot be compared or converted; from Level 3 on nothing has one by default.",
         _declared,
     ),
     Rule(

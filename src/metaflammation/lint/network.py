@@ -23,9 +23,7 @@ def named_in(math: Any) -> Iterator[str]:
     stack = [math] if math is not None else []
     while stack:
         node = stack.pop()
-        if node.isName():
-            yield node.getName()
-        elif node.isFunction() and node.getName():
+        if node.isName() or (node.isFunction() and node.getName()):
             yield node.getName()
         stack.extend(node.getChild(n) for n in range(node.getNumChildren()))
 
@@ -50,8 +48,11 @@ def in_formulas(model: Any) -> set[str]:
 
 def _set(model: Any) -> set[str]:
     """Return what rules, events and initial assignments set."""
+    return _set_later(model) | {a.getSymbol() for a in model.getListOfInitialAssignments()}
+
+
+def _set_later(model: Any) -> set[str]:
     found = {r.getVariable() for r in model.getListOfRules() if not r.isAlgebraic()}
-    found |= {a.getSymbol() for a in model.getListOfInitialAssignments()}
     return found | {a.getVariable() for e in model.getListOfEvents() for a in e.getListOfEventAssignments()}
 
 
@@ -118,7 +119,8 @@ def moieties(subject: Subject) -> tuple[Moiety, ...]:
     amount is held, is left out.
     """
     model = subject.document.getModel()
-    free = [s for s in model.getListOfSpecies() if _only_reactions_change(s, _set(model) - _initial(model))]
+    others = _set_later(model)
+    free = [s for s in model.getListOfSpecies() if _only_reactions_change(s, others)]
     ids = [s.getId() for s in free]
     columns = [_column(r) for r in model.getListOfReactions()]
     touched = [i for i in ids if any(i in (c or {}) for c in columns)]
@@ -128,10 +130,6 @@ def moieties(subject: Subject) -> tuple[Moiety, ...]:
     started = _started(subject)
     sums = [tuple((i, n) for i, n in zip(touched, v, strict=True) if n) for v in _null_space(rows)]
     return tuple(Moiety(terms, _total(started.getModel(), terms)) for terms in sums)
-
-
-def _initial(model: Any) -> set[str]:
-    return {a.getSymbol() for a in model.getListOfInitialAssignments()}
 
 
 def _only_reactions_change(species: Any, others: set[str]) -> bool:
@@ -146,7 +144,9 @@ def _column(reaction: Any) -> dict[str, Any] | None:
     for sign, side in ((-1, reaction.getListOfReactants()), (1, reaction.getListOfProducts())):
         for reference in side:
             number = reference.getStoichiometry()
-            computed = reference.isSetStoichiometryMath() or (reference.isSetIdAttribute() and not reference.getConstant())
+            computed = reference.isSetStoichiometryMath() or (
+                reference.isSetIdAttribute() and not reference.getConstant()
+            )
             if computed or number != number:  # noqa: PLR0124 - not a number
                 return None
             exact = Fraction(number).limit_denominator(10**6) / max(reference.getDenominator(), 1)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
 
 from metaflammation import library, reading
 from metaflammation.compile import compile_file, compile_model
 from metaflammation.errors import DataError, MetaflammationError, ModelError
 from metaflammation.guarded import FILE_LIMIT, Guarded
-from metaflammation.lint import Offence, Part, Report, switched
+from metaflammation.lint import Report, switched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -127,7 +129,7 @@ def reports(
 
 def _report(worker: Guarded, target: Target, off: Mapping[str, str]) -> Report:
     job = {"do": "lint", "name": target.name, "text": target.text(), "off": dict(off), "files": _job(target.files)}
-    return _from_dict(worker.ask(job, target.name))
+    return TypeAdapter(Report).validate_python(worker.ask(job, target.name))
 
 
 def _job(files: library.ModelFiles | None) -> list[str] | None:
@@ -135,17 +137,6 @@ def _job(files: library.ModelFiles | None) -> list[str] | None:
         return None
     packaged = files.collection == library.packaged()
     return [files.id] if packaged else [files.id, str(files.collection.models), str(files.collection.validation)]
-
-
-def _from_dict(found: dict[str, Any]) -> Report:
-    listed = {
-        "findings": tuple(Offence(**f) for f in found.pop("findings")),
-        "parts": tuple(Part(**p) for p in found.pop("parts")),
-        "packages": tuple(found.pop("packages")),
-        "switched_off": tuple((rule, reason, number) for rule, reason, number in found.pop("switched_off")),
-        "conserved": tuple((terms, total) for terms, total in found.pop("conserved")),
-    }
-    return Report(**found, **listed)
 
 
 def lint_file(path: str | Path, off: Mapping[str, str] | None = None) -> Report:

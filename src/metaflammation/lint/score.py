@@ -68,12 +68,12 @@ def _annotated(subject: Subject, _: list[Offence]) -> tuple[int, int]:
     if subject.level < terms.FIRST_WITH_ANNOTATIONS:
         return 0, 0
     needed = [element for element, kind, _ in subject.quantities() if kind in terms.ANNOTATED]
-    sound = {element for element, uri in terms.annotations(subject) if not terms.misnamed(uri)}
+    sound = {element for element, uri in terms.statements(subject) if not terms.misnamed(uri)}
     return _count(element in sound for element in needed)
 
 
 def _accessions(subject: Subject, _: list[Offence]) -> tuple[int, int]:
-    return _count(not terms.misnamed(uri) for _, uri in terms.annotations(subject))
+    return _count(not terms.misnamed(uri) for _, uri in terms.statements(subject))
 
 
 def _connected(subject: Subject, _: list[Offence]) -> tuple[int, int]:

@@ -115,19 +115,20 @@ def _miriam(subject: Subject) -> Iterator[tuple[str, str]]:
             yield element, "has no annotation"
 
 
-URN = re.compile(r"urn:miriam:([\w.]+):(.+)")
-OBO = re.compile(r"^obo\.(?=\w)")
+COLLECTION = re.compile(r"urn:miriam:([\w.]+):(.+)|https?://identifiers\.org/([\w.-]+)[:/](.+)")
+"""The forms of identifiers.org, of any age. bioregistry's own reader takes what it does not know for a word of IDOT."""
 
 
 @cache
 def resolved(uri: str) -> tuple[str, str] | None:
     """Return the collection and the accession that an annotation names, in identifiers.org's forms of any age."""
     registry = _registry()
-    old = URN.fullmatch(uri)
+    old = COLLECTION.fullmatch(uri)
     if old:
-        prefix = registry.normalize_prefix(old[1]) or registry.normalize_prefix(OBO.sub("", old[1]))
-        return (prefix, unquote(old[2])) if prefix else None
-    prefix, accession = registry.parse_iri(unquote(uri).replace("identifiers.org/obo.", "identifiers.org/"))
+        name, accession = old[1] or old[3], unquote(old[2] or old[4])
+        prefix = registry.normalize_prefix(name) or registry.normalize_prefix(name.removeprefix("obo."))
+        return (prefix, registry.standardize_identifier(prefix, accession)) if prefix else None
+    prefix, accession = registry.parse_iri(unquote(uri))
     return (prefix, accession) if prefix else None
 
 
@@ -152,14 +153,14 @@ def _registry() -> Any:
     return bioregistry
 
 
-def annotations(subject: Subject) -> Iterator[tuple[str, str]]:
+def statements(subject: Subject) -> Iterator[tuple[str, str]]:
     """Return every annotation: the element, and the URI."""
     for element, _, item in described(subject):
         yield from ((element, uri) for _, uri in sbml.resources(item))
 
 
 def _accessions(subject: Subject) -> Iterator[tuple[str, str]]:
-    for element, uri in annotations(subject):
+    for element, uri in statements(subject):
         wrong = misnamed(uri)
         if wrong:
             yield element, wrong

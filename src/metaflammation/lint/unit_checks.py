@@ -46,36 +46,43 @@ def _rule(rule: Any) -> str:
 
 def _mismatches(model: Any) -> Iterator[tuple[str, str]]:
     time = _named_size(model, model.getTimeUnits() or ("time" if model.getLevel() < LEVEL_3 else ""))
-
-    def own(element: str) -> _Size | None:
-        found = model.getElementBySId(element)
-        return _size(found.getDerivedUnitDefinition()) if hasattr(found, "getDerivedUnitDefinition") else None
-
-    def told(formula: Any) -> _Size | None:
-        unclear = not formula.isSetMath() or formula.containsUndeclaredUnits()
-        return None if unclear else _size(formula.getDerivedUnitDefinition())
-
     for rule in model.getListOfRules():
         if rule.isAlgebraic():
             continue
-        wanted = _over(own(rule.getVariable()), time) if rule.isRate() else own(rule.getVariable())
-        if not _same(told(rule), wanted):
+        own = _own(model, rule.getVariable())
+        if not _same(_told(rule), _over(own, time) if rule.isRate() else own):
             yield _rule(rule), f"has another unit than {rule.getVariable()}{' per time' if rule.isRate() else ''}"
     for assignment in model.getListOfInitialAssignments():
-        if not _same(told(assignment), own(assignment.getSymbol())):
+        if not _same(_told(assignment), _own(model, assignment.getSymbol())):
             yield f"initialAssignment {assignment.getSymbol()}", "has another unit than what it sets"
     for reaction in model.getListOfReactions():
-        if reaction.getKineticLaw() is None:
+        others = ", ".join(dict.fromkeys(_others(model, reaction, time)))
+        if others:
+            yield f"reaction {reaction.getId()}", f"its rate law has another unit than {others} per time"
+
+
+def _own(model: Any, element: str) -> _Size | None:
+    found = model.getElementBySId(element)
+    return _size(found.getDerivedUnitDefinition()) if hasattr(found, "getDerivedUnitDefinition") else None
+
+
+def _told(formula: Any) -> _Size | None:
+    """Return the unit of a formula; None if something in it has none."""
+    unclear = formula is None or not formula.isSetMath() or formula.containsUndeclaredUnits()
+    return None if unclear else _size(formula.getDerivedUnitDefinition())
+
+
+def _others(model: Any, reaction: Any, time: _Size | None) -> Iterator[str]:
+    """Return the species of a reaction whose unit per time is not that of its rate law."""
+    law = _told(reaction.getKineticLaw())
+    for side in (*reaction.getListOfReactants(), *reaction.getListOfProducts()):
+        species = model.getSpecies(side.getSpecies())
+        if species is None or species.isSetConversionFactor() or model.isSetConversionFactor():
             continue
-        law = told(reaction.getKineticLaw())
-        for side in (*reaction.getListOfReactants(), *reaction.getListOfProducts()):
-            species = model.getSpecies(side.getSpecies())
-            if species is None or species.isSetConversionFactor() or model.isSetConversionFactor():
-                continue
-            default = "substance" if model.getLevel() < LEVEL_3 else ""
-            amount = _named_size(model, species.getSubstanceUnits() or model.getSubstanceUnits() or default)
-            if not _same(law, _over(amount, time)):
-                yield f"reaction {reaction.getId()}", f"its rate law has another unit than {species.getId()} per time"
+        default = "substance" if model.getLevel() < LEVEL_3 else ""
+        amount = _named_size(model, species.getSubstanceUnits() or model.getSubstanceUnits() or default)
+        if not _same(law, _over(amount, time)):
+            yield species.getId()
 
 
 def _named_size(model: Any, name: str) -> _Size | None:
