@@ -8,10 +8,10 @@ import metaflammation as mf
 
 PUBLIC = [
     "CompileError", "DataError", "DoseSeries", "ExportError", "MetaflammationError", "Model", "ModelError",
-    "SimulationError", "TimeCourse", "__version__", "catalogue", "load",
+    "SimulationError", "TimeCourse", "__version__", "catalogue", "lint_file", "load",
 ]  # fmt: skip
 HEAVY = ["pandas", "numpy", "scipy", "pint", "pydantic", "yaml", "matplotlib", "roadrunner", "tellurium", "libsbml"]
-HEAVY += ["antimony", "COPASI", "basico", "rich", "click"]
+HEAVY += ["antimony", "bioregistry", "sympy", "COPASI", "basico", "rich", "click"]
 
 
 def test_public_names_are_these():
