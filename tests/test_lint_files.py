@@ -13,9 +13,11 @@ import pytest
 import metaflammation as mf
 from metaflammation.errors import DataError, MetaflammationError, ModelError
 from metaflammation.guarded import Guarded
-from metaflammation.lint import RULES, run
+from metaflammation.lint import RULES, SEVERITIES, run
+from metaflammation.report import lint_pages
 
 FOREIGN = Path(__file__).parent / "foreign"
+DOCS = Path(__file__).parent.parent / "docs"
 with (FOREIGN / "sources.tsv").open(encoding="utf-8") as table:
     SOURCES = {row["file"]: row for row in csv.DictReader(table, delimiter="\t")}
 
@@ -273,3 +275,16 @@ def test_unsound_settings_are_refused(folder, text, reason):
     (folder / "lint.toml").write_text(text, "utf-8")
     with pytest.raises(DataError, match=rf"lint\.toml.*{reason}"):
         mf.lint_file(folder / "a.xml")
+
+
+def test_page_of_the_rules_is_current():
+    page = (DOCS / "lint.md").read_text("utf-8")
+    assert lint_pages.rules() in page
+    assert all(f"| `{rule.id}` |" in page for rule in RULES)
+
+
+def test_page_of_the_files_tells_what_is_found(foreign):
+    rows = (DOCS / "foreign-files.md").read_text("utf-8").splitlines()
+    told = {row.split(" | ")[0].removeprefix("| "): row.split(" | ") for row in rows if row.startswith("| ")}
+    for name, report in foreign.items():
+        assert told[name][3:7] == [*(str(report.count(s)) for s in SEVERITIES), f"{report.score:.0f}"], name

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from metaflammation.errors import MetaflammationError
 from metaflammation.lint import RULES, SEVERITIES
+from metaflammation.lint.score import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,3 +128,33 @@ def _total(report: Report) -> str:
 
 def _cell(content: str) -> str:
     return content.replace("|", "\\|").replace("\n", " ")
+
+
+def rules() -> str:
+    """Return the rules and the parts of the score as Markdown tables, for the documentation."""
+    lines = ["| rule | what it asks | severity | why |", "| --- | --- | --- | --- |"]
+    for held, title in ((False, ""), (True, "collections of our shape: ")):
+        for r in (r for r in RULES if r.catalogue is held):
+            severity = "libSBML's own" if r.id == "LIBSBML" else r.severity
+            lines.append(f"| `{r.id}` | {title}{r.title} | {severity} | {r.reason} |")
+    lines += ["", "| part of the score | weight |", "| --- | ---: |"]
+    lines += [f"| {title} | {weight} |" for _, title, weight, _ in PARTS]
+    return "\n".join(lines) + "\n"
+
+
+def files(reports: list[Report], sources: dict[str, dict[str, str]]) -> str:
+    """Return a Markdown table of files with where they are from, what they show, and what was found in them."""
+    lines = [
+        "| file | SBML | shows | errors | warnings | info | score | seconds | source | licence |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- | --- |",
+    ]
+    for r in reports:
+        name = r.name.rpartition("/")[2]
+        counts = " | ".join(str(r.count(s)) for s in SEVERITIES)
+        packages = "".join(f" {p}" for p in r.packages)
+        row = sources[name]
+        lines.append(
+            f"| {name} | L{r.level}V{r.version}{packages} | {row['shows']} | {counts} | {r.score:.0f} | {r.seconds:.2f} "
+            f"| {row['source']} | {row['licence']} |"
+        )
+    return "\n".join(lines) + "\n"
