@@ -12,8 +12,8 @@ ROOT = Path(__file__).parent.parent
 FOREIGN = ROOT / "tests" / "foreign"
 INTRODUCTION = """# Files of others
 
-Written by `python benchmarks/foreign.py`. The files are in `tests/foreign`; seconds are those of one run on one machine,
-without the start of the process, and the first file with annotations pays for loading the registry.
+Written by `python benchmarks/foreign.py`. The files are in `tests/foreign`; seconds are those of one run on one
+machine, without the start of the process, and the first file with annotations pays for loading the registry.
 
 """
 

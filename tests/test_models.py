@@ -243,7 +243,7 @@ def test_every_declared_link_is_in_the_hierarchical_form(name):
 
 @pytest.mark.parametrize("name", COMPOSED)
 def test_no_law_of_a_module_is_lost(name):
-    """What a parent's value or a deletion takes away leaves no trace either: everything that moves stands in the whole."""
+    """What a parent's value or a deletion takes away leaves no trace either."""
     model = MODELS[name]
     ours = laws(model.sbml)
     for prefix, module in model.files.modules().items():

@@ -552,6 +552,15 @@ def diff(first: str, second: str, form: str, output: Path | None, force: bool) -
 
 
 @app.command()
+@click.argument("name", type=click.Path(path_type=Path))
+def new(name: Path) -> None:
+    """Make a folder NAME with a small model of your own that passes every check and teaches the format by example."""
+    from metaflammation import starter
+
+    click.echo(f"wrote {starter.create(name)}; next: metaflammation check {name}")
+
+
+@app.command()
 def doctor() -> int:
     """Show the versions of what the package needs, and how to get what is missing."""
     from metaflammation.doctor import diagnose

@@ -312,6 +312,8 @@ def _add_resource(model: Any, kind: int, qualifier: int, curies: list[str]) -> N
         term.setModelQualifierType(qualifier)
     else:
         term.setBiologicalQualifierType(qualifier)
+    if not curies:
+        return
     for curie in curies:
         term.addResource(f"https://identifiers.org/{curie}")
     _checked(model.addCVTerm(term), ", ".join(curies))

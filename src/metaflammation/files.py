@@ -23,7 +23,7 @@ def check_free(path: Path, *, overwrite: bool) -> None:
     ExportError
         If the file exists and ``overwrite`` is false, if it is a folder, or if its folder is missing.
     """
-    with _refusals(path):
+    with refusals(path):
         if path.is_dir():
             raise ExportError(f"{path}: is a folder; name a file")
         if not path.parent.is_dir():
@@ -35,7 +35,7 @@ def check_free(path: Path, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def _refusals(path: Path) -> Iterator[None]:
+def refusals(path: Path) -> Iterator[None]:
     """Turn what the system says against a path into an error of ours."""
     try:
         yield
@@ -79,7 +79,7 @@ def check_folder(path: Path, *, overwrite: bool) -> None:
     ExportError
         If it holds something and ``overwrite`` is false, if it is a file, or if the folder above is missing.
     """
-    with _refusals(path):
+    with refusals(path):
         if path.exists() and not path.is_dir():
             raise ExportError(f"{path}: is a file; name a folder")
         if not path.parent.is_dir():
@@ -96,7 +96,7 @@ def write_folder(
     """Write text files into a folder, all or none; what else lies in it stays, but for the files ``replacing``."""
     path = Path(path)
     check_folder(path, overwrite=overwrite)
-    with _refusals(path), tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as temporary:
+    with refusals(path), tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as temporary:
         new, old = Path(temporary) / "new", Path(temporary) / "old"
         if path.is_dir():
             shutil.copytree(path, new, symlinks=True)

@@ -154,7 +154,7 @@ def files(reports: list[Report], sources: dict[str, dict[str, str]]) -> str:
         packages = "".join(f" {p}" for p in r.packages)
         row = sources[name]
         lines.append(
-            f"| {name} | L{r.level}V{r.version}{packages} | {row['shows']} | {counts} | {r.score:.0f} | {r.seconds:.2f} "
-            f"| {row['source']} | {row['licence']} |"
+            f"| {name} | L{r.level}V{r.version}{packages} | {row['shows']} | {counts} | {r.score:.0f} "
+            f"| {r.seconds:.2f} | {row['source']} | {row['licence']} |"
         )
     return "\n".join(lines) + "\n"
