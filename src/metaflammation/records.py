@@ -33,7 +33,7 @@ PositiveMinutes = Annotated[float, BeforeValidator(_time), Field(gt=0)]
 class Solver(Record):
     """Tolerances with which a model is integrated, in every engine.
 
-    Above the third order the formulas of CVODE are unstable for weakly damped oscillations and take tiny steps:
+    Above the second order the formulas of CVODE are unstable for weakly damped oscillations and take tiny steps:
     ``maximum_order`` bounds it there. COPASI changes its method by itself.
     """
 
