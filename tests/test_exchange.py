@@ -441,6 +441,27 @@ def test_tellurium_executes_every_dose_of_a_series(tmp_path, by_tellurium):
     assert theirs == pytest.approx(response.to_numpy(), rel=1e-6)
 
 
+READ_BY_TELLURIUM = """
+import sys
+from tellurium.sedml import tesedml
+print(tesedml.SEDMLCodeFactory(sys.argv[1], workingDir=sys.argv[2]).toPython())
+"""
+
+
+def test_sedml_has_the_settings_of_the_solver(tmp_path, fresh_python, monkeypatch):
+    model = mf.load("insulin_cascade")
+    solver = model.solver.model_copy(update={"maximum_order": 3})
+    monkeypatch.setattr(type(model), "solver", solver)
+    folder = model.export("sedml", tmp_path / "s", experiment="insulin_step_10nM")
+    root = etree.fromstring((folder / "insulin_step_10nM.sedml").read_bytes())
+    found = {e.get("kisaoID"): float(e.get("value")) for e in root.iter("{*}algorithmParameter")}
+    tolerances = {"KISAO:0000209": solver.relative_tolerance, "KISAO:0000211": solver.absolute_tolerance}
+    assert found == tolerances | {"KISAO:0000220": 3, "KISAO:0000415": 500_000}
+    code = fresh_python(READ_BY_TELLURIUM, folder / "insulin_step_10nM.sedml", folder)
+    assert "integrator.setValue('maximum_bdf_order', 3)" in code
+    assert "integrator.setValue('maximum_num_steps', 500000)" in code
+
+
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
     return MODELS["insulin_cascade"].export("omex", tmp_path_factory.mktemp("omex") / "insulin_cascade.omex")

@@ -2,8 +2,8 @@
 
 ``python -m metaflammation._sedml`` reads JSON from standard input, a list of jobs, and prints JSON: the texts, or an
 object with ``error``. A job has ``title``, ``model`` (its name), ``source`` (the SBML file), ``duration`` (min),
-``intervals``, ``tolerances`` (relative, absolute), ``runs`` (each ``id``, ``label``, and ``change``: a path and a
-value, or null), ``variables`` (each ``id``, ``name``, ``path``) and ``plots`` (each a title and ids of variables).
+``intervals``, ``settings`` (KiSAO term to value, as text), ``runs`` (each ``id``, ``label``, and ``change``: a path and
+a value, or null), ``variables`` (each ``id``, ``name``, ``path``) and ``plots`` (each a title and ids of variables).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from metaflammation import children
 
-CVODE, RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = "KISAO:0000019", "KISAO:0000209", "KISAO:0000211"
+CVODE = "KISAO:0000019"
 TIME = "urn:sedml:symbol:time"
 LANGUAGE = "urn:sedml:language:sbml.level-3.version-2"
 SBML = "http://www.sbml.org/sbml/level3/version2/core"
@@ -48,10 +48,10 @@ def _course(parsed: Any, job: dict[str, Any]) -> None:
     course.setNumberOfPoints(job["intervals"])
     algorithm = course.createAlgorithm()
     algorithm.setKisaoID(CVODE)
-    for name, value in zip((RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE), job["tolerances"], strict=True):
+    for name, value in job["settings"].items():
         parameter = algorithm.createAlgorithmParameter()
         parameter.setKisaoID(name)
-        parameter.setValue(repr(value))
+        parameter.setValue(value)
 
 
 def _task(parsed: Any, job: dict[str, Any], run: dict[str, Any]) -> None:

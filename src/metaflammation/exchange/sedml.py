@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metaflammation import children
+from metaflammation.engines.roadrunner import MAXIMUM_STEPS
 from metaflammation.exchange import derived
 
 if TYPE_CHECKING:
@@ -60,7 +61,12 @@ def _job(model: Model, experiment: Experiment) -> dict[str, Any]:
         "source": f"{experiment.id}.xml",
         "duration": derived.duration(model, experiment),
         "intervals": experiment.points - 1,
-        "tolerances": [model.solver.relative_tolerance, model.solver.absolute_tolerance],
+        "settings": {
+            "KISAO:0000209": repr(model.solver.relative_tolerance),
+            "KISAO:0000211": repr(model.solver.absolute_tolerance),
+            "KISAO:0000220": str(model.solver.maximum_order),
+            "KISAO:0000415": str(MAXIMUM_STEPS),
+        },
         "runs": runs,
         "variables": [{"id": e.id, "name": e.name or e.id, "path": _path(e)} for e in elements],
         "plots": plots,
