@@ -21,6 +21,7 @@ SHOWN = 5
 LONGEST = 160
 """Characters of a finding that are written out in text, unless all are asked for."""
 
+
 def text(answers: list[Report | MetaflammationError], *, everything: bool = False, times: bool = False) -> str:
     """Return the reports for the terminal."""
     lines: list[str] = []
