@@ -93,6 +93,7 @@ BAD_INPUT = {
     "existing figure": ((*RUN, "--plot", "old.csv"), "old.csv: exists already"),
     "existing export": (("export", MODEL, "--to", "sbml", "-o", "old.csv"), "old.csv: exists already"),
     "existing JSON": (("check", MODEL, "--json", "old.csv"), "old.csv: exists already"),
+    "margins of another kind": (("check", MODEL, "--plot", "new.foo"), "new.foo: a figure cannot be written"),
     "folder as output": ((*RUN, "-o", "a.folder", "--force"), "a.folder: is a folder; name a file"),
     "output in a missing folder": ((*RUN, "-o", "lost/new.csv"), "the folder lost does not exist"),
     "unwritable output": ((*RUN, "-o", "/proc/new.csv"), "/proc/new.csv: cannot be written"),
@@ -103,6 +104,32 @@ BAD_INPUT = {
         "different units",
     ),
     "figure of doses without observable": (("simulate", MODEL, SERIES, "--plot", "new.png"), "needs --observable"),
+    "comparison with nothing": ((*RUN, "--plot", "new.png", "--compare"), "--compare needs --plot, and something"),
+    "comparison of many doses": (
+        (
+            *("simulate", MODEL, SERIES, "--plot", "new.png", "--compare"),
+            *("--set", "f_IR_total=0.5", "--observable", "glucose_uptake"),
+        ),
+        "choose a dose with --dose",
+    ),
+    "existing report": (("report", MODEL, "-o", "old.csv"), "old.csv: exists already"),
+    "report of an unknown model": (("report", "nothing"), "unknown model 'nothing'"),
+    "report of a damaged check": (("report", MODEL, "--check", "old.csv"), "is not what 'metaflammation check --json'"),
+    "existing map": (("map", MODEL, "-o", "old.csv", "--force"), "old.csv: a map cannot be written with the ending"),
+    "map of another kind": (("map", MODEL, "-o", "new.gif"), "use .svg, .png or .pdf"),
+    "overview of a model that is not composed": (("map", MODEL, "-o", "new.svg", "--overview"), "is not composed"),
+    "scan of an unknown parameter": (
+        ("scan", MODEL, "k_onn", "1", "--experiment", STEP, "--observable", "Akt_a", "--plot", "new.png"),
+        "unknown id 'k_onn'; did you mean k_on",
+    ),
+    "scan of an unknown statistic": (
+        (
+            *("scan", MODEL, "k_on", "1", "--experiment", STEP, "--observable", "Akt_a", "--plot", "new.png"),
+            *("--statistic", "finl"),
+        ),
+        "did you mean final",
+    ),
+    "unknown data set": (("plot-data", MODEL, "B10", "-o", "new.png"), "unknown data set 'B10'"),
     "unknown form": (("export", MODEL, "--to", "smbl"), "unknown form 'smbl'; did you mean sbml"),
     "experiment for a form without": (("export", MODEL, "--to", "sbml", "--experiment", STEP), "leave the experiment"),
     "unknown experiment to export": (
@@ -252,6 +279,25 @@ def test_series_of_doses_is_printed_written_and_drawn(run, folder):
     assert (folder / "new.png").stat().st_size > 1000
 
 
+def test_two_runs_a_scan_and_measured_data_are_drawn(run, folder):
+    calls = {
+        "compared.png": (*RUN, "--set", "f_IR_total=0.5", "--compare", "--observable", "IR_pY", "--plot"),
+        "scan.png": ("scan", MODEL, "k_on", "0.1", "0.3", "--experiment", STEP, "--observable", "IR_pY", "--plot"),
+        "data.png": ("plot-data", MODEL, "B10_IR_tc100", "-o"),
+    }
+    for name, arguments in calls.items():
+        code, _, error = run(*arguments, name)
+        assert (code, error) == (0, "")
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_report_of_a_file_of_ones_own_is_written(run, folder):
+    code, out, error = run("report", "tiny.xml", "--engine", "roadrunner", "--workers", "1")
+    assert (code, error) == (0, "")
+    assert out.startswith("wrote report.html (")
+    assert "<h1>tiny</h1>" in (folder / "report.html").read_text("utf-8")
+
+
 def test_one_dose_is_a_time_course(run):
     code, out, _ = run("simulate", MODEL, SERIES, "--dose", "0.1 nM", "--observable", "insulin")
     assert code == 0
@@ -344,8 +390,9 @@ def fake_check(monkeypatch, verdict):
 )
 def test_check_answers_by_its_exit_code(run, folder, monkeypatch, verdict, flags, expected):
     fake_check(monkeypatch, verdict)
-    code, _, _ = run("check", MODEL, "--engine", "roadrunner", "--json", "new.json", *flags)
+    code, _, _ = run("check", MODEL, "--engine", "roadrunner", "--json", "new.json", "--plot", "new.png", *flags)
     assert code == expected
+    assert (folder / "new.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((folder / "new.json").read_text())["models"][0]["counts"][verdict] == 1
 
 

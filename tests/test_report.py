@@ -236,11 +236,13 @@ class TestInBrowser:
         choose = f"const s = {select}; s.value = arguments[0]; s.dispatchEvent(new Event('change'))"
         label = f"return document.querySelector('#{experiment} .plot').getAttribute('aria-label')"
         before = shown.execute_script(label)
-        dose = shown.execute_script(f"return [...{select}.options].map(o => o.value).find(v => v.startsWith('d:'))")
-        shown.execute_script(choose, dose)
+        over_time = shown.execute_script(
+            f"return [...{select}.options].map(o => o.value).find(v => v.startsWith('t:'))"
+        )
+        shown.execute_script(choose, over_time)
         after = shown.execute_script(label)
-        assert after != before
-        assert "at the end" in after
+        assert "values at the end" in before
+        assert "over time (min)" in after
 
     def test_measured_points_lie_on_their_curve(self, shown):
         loaded = mf.load(MODEL)

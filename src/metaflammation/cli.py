@@ -248,17 +248,28 @@ def simulate(
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1), help="Processes.")
 @click.option("--all-shares", is_flag=True, help="Shares of assumed parameters for composed models too (minutes).")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write everything as JSON.")
-@click.option("--force", is_flag=True, help="Overwrite an existing JSON file.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw the margins as a figure.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 def check(
-    model: str | None, engine: str, strict: bool, workers: int, all_shares: bool, json_path: Path | None, force: bool
+    model: str | None,
+    engine: str,
+    strict: bool,
+    workers: int,
+    all_shares: bool,
+    json_path: Path | None,
+    plot: Path | None,
+    force: bool,
 ) -> int:
     """Build, lint and simulate MODEL (or all models), and evaluate every expectation."""
-    from metaflammation import files
+    from metaflammation import figures, files
     from metaflammation.check import as_json
     from metaflammation.engines import ENGINES
 
-    if json_path:
-        files.check_free(json_path, overwrite=force)
+    for path in (json_path, plot):
+        if path:
+            files.check_free(path, overwrite=force)
+    if plot:
+        figures.check_form(plot)
     engines = ENGINES if engine == "all" else (engine,)
     console = _console()
     passed, results = True, []
@@ -271,6 +282,14 @@ def check(
     if json_path:
         text = json.dumps({"version": __version__, "models": results}, indent=2, allow_nan=False)
         files.write_text(json_path, f"{text}\n", overwrite=force)
+    if plot:
+        found = {
+            (f"{r['model']}: " if len(results) > 1 else "") + e["id"]: (e["margin"], e["verdict"])
+            for r in results
+            for e in r["expectations"]
+        }
+        with files.whole_file(plot, overwrite=force) as temporary:
+            figures.save(figures.margins(found), temporary)
     return 0 if passed else NEGATIVE
 
 

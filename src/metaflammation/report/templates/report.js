@@ -78,19 +78,17 @@
     if (kind === "t") return { x: `time (${e.time})`, y: unit(o), lines: e.runs.map(r => ({ label: label(e, r), x: r.t, y: r.y[id] })), points: [] };
     const groups = {};
     for (const r of e.runs) (groups[r.under] ??= []).push([r.dose, r.y[id].at(-1)]);
-    return { x: `${e.dose.name} (${e.dose.unit})`, y: `${unit(o)}, at the end`, dose: true, points: [], low: e.runs.map(r => r.dose),
+    return { x: `${e.dose.name} (${e.dose.unit}); values at the end`, y: unit(o), dose: true, points: [], low: e.runs.map(r => r.dose),
       lines: Object.entries(groups).map(([under, pairs]) => { pairs.sort((a, b) => a[0] - b[0]); return { label: under ? `under ${under}` : "model", x: pairs.map(p => p[0]), y: pairs.map(p => p[1]) }; }) };
   };
 
-  const whiskers = (points, y) => u => {
+  const whiskers = points => u => {
     const { ctx } = u;
     ctx.save();
-    ctx.beginPath();
-    ctx.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
-    ctx.clip();
     ctx.strokeStyle = ctx.fillStyle = "#1b1f24";
     ctx.lineWidth = 1.5 * devicePixelRatio;
     for (const [x, m, error] of points) {
+      if (x < u.scales.x.min || x > u.scales.x.max) continue;
       const px = u.valToPos(x, "x", true), [a, b, c] = [m - error, m, m + error].map(v => u.valToPos(v, "y", true)), w = 4 * devicePixelRatio;
       ctx.beginPath();
       ctx.moveTo(px, a); ctx.lineTo(px, c); ctx.moveTo(px - w, a); ctx.lineTo(px + w, a); ctx.moveTo(px - w, c); ctx.lineTo(px + w, c);
