@@ -62,6 +62,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_extra_path = ["_extra"]
 html_show_sourcelink = False
+html_sidebars = {"docs/index": [], "docs/tutorial": []}
 html_theme_options = {
     "navbar_align": "left",
     "navigation_with_keys": False,

@@ -18,12 +18,11 @@ def pictures(files: library.ModelFiles) -> str:
     names = {f"{files.id}_overview.svg": "modules and couplings", f"{files.id}_map.svg": "what acts on what"}
     folder = files.collection.models / files.id
     found = {name: text for name, text in names.items() if (folder / name).is_file()}
-    links = (
-        f"[![{files.id}: {text}]({path})]({path})"
+    # With a width Sphinx links the picture to its file, where it can be enlarged.
+    return "\n".join(
+        f"```{{image}} /models/{files.id}/{name}\n:alt: {files.id}, {text}\n:width: 100%\n```\n"
         for name, text in found.items()
-        for path in [f"/models/{files.id}/{name}"]
     )
-    return "\n\n".join(links)
 
 
 OF_ALL = {"claims": facts.claims}
@@ -52,7 +51,9 @@ class Facts(SphinxDirective):
             text = OF_ONE[name](library.find(model[0])) if model else OF_ALL[name]()
         except KeyError:
             raise self.error(f"there is no table of facts named {name!r}") from None
-        return self.parse_text_to_nodes(text)
+        box = nodes.container(classes=["facts", f"facts-{name}"])
+        box += self.parse_text_to_nodes(text or "Nothing so far.")
+        return [box]
 
 
 def public_names_are_documented(_app, env) -> None:
