@@ -48,7 +48,7 @@ nb_execution_timeout = 120
 nb_merge_streams = True
 
 bibtex_bibfiles = ["../models/references.bib"]
-bibtex_default_style = "unsrtalpha"
+bibtex_default_style = "keys"
 bibtex_reference_style = "author_year"
 
 autodoc_member_order = "bysource"

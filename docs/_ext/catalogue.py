@@ -5,6 +5,9 @@
 """
 
 from docutils import nodes
+from pybtex.plugin import register_plugin
+from pybtex.style.formatting.alpha import Style as Alphabetical
+from pybtex.style.labels import BaseLabelStyle
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
@@ -39,6 +42,19 @@ OF_ONE = {
 }
 
 
+class Keys(BaseLabelStyle):
+    """Labels that are the keys of the bibliography, as the tables of the models name sources."""
+
+    def format_labels(self, sorted_entries):
+        return (entry.key for entry in sorted_entries)
+
+
+class ByKey(Alphabetical):
+    """Sorted by author, labelled by key."""
+
+    default_label_style = Keys
+
+
 class Facts(SphinxDirective):
     """A generated table."""
 
@@ -66,5 +82,6 @@ def public_names_are_documented(_app, env) -> None:
 
 def setup(app) -> dict:
     app.add_directive("facts", Facts)
+    register_plugin("pybtex.style.formatting", "keys", ByKey)
     app.connect("env-check-consistency", public_names_are_documented)
     return {"parallel_read_safe": True}
