@@ -26,7 +26,7 @@ release: $(STAMP)
 # The documentation site: build/docs/index.html. Tutorials are run; a warning, or a link that leads nowhere, is an error.
 docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
-	$(BIN)/sphinx-build -c docs -b html -W --keep-going -q . build/docs
+	$(BIN)/sphinx-build -c docs -b html -E -W --keep-going -q . build/docs
 	$(BIN)/linkchecker --config docs/links.ini build/docs/index.html
 
 # The card of each model (models/<model>/README.md) and the table of models in README.md, from the data.

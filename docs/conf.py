@@ -48,7 +48,7 @@ nb_execution_timeout = 120
 nb_merge_streams = True
 
 bibtex_bibfiles = ["../models/references.bib"]
-bibtex_default_style = "unsrtalpha"
+bibtex_default_style = "keys"
 bibtex_reference_style = "author_year"
 
 autodoc_member_order = "bysource"
@@ -62,6 +62,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_extra_path = ["_extra"]
 html_show_sourcelink = False
+html_sidebars = {"docs/index": [], "docs/tutorial": []}
 html_theme_options = {
     "navbar_align": "left",
     "navigation_with_keys": False,

@@ -255,3 +255,16 @@ def test_plot_of_a_series_labels_dose_and_response(series):
 def test_plot_of_a_series_of_zero_alone_is_drawn():
     axes = DoseSeries("ins", "nM", {0.0: course()}).plot("x")
     assert axes.get_xlabel() == "ins (nM)"
+
+
+@pytest.mark.parametrize(("first", "kept"), [("", 0), ("import matplotlib.pyplot", 1)], ids=["alone", "pyplot in use"])
+def test_a_picture_is_shown_where_pyplot_is_in_use(fresh_python, first, kept):
+    code = f"""
+import matplotlib
+matplotlib.use("agg")
+{first}
+import sys, metaflammation as mf
+mf.load("insulin_cascade").simulate(duration=1).plot("IR_pY")
+print("matplotlib.pyplot" in sys.modules and len(sys.modules["matplotlib.pyplot"].get_fignums()))
+"""
+    assert int(fresh_python(code).strip() == "1") == kept

@@ -5,6 +5,9 @@
 """
 
 from docutils import nodes
+from pybtex.plugin import register_plugin
+from pybtex.style.formatting.alpha import Style as Alphabetical
+from pybtex.style.labels import BaseLabelStyle
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
@@ -18,12 +21,11 @@ def pictures(files: library.ModelFiles) -> str:
     names = {f"{files.id}_overview.svg": "modules and couplings", f"{files.id}_map.svg": "what acts on what"}
     folder = files.collection.models / files.id
     found = {name: text for name, text in names.items() if (folder / name).is_file()}
-    links = (
-        f"[![{files.id}: {text}]({path})]({path})"
+    # With a width Sphinx links the picture to its file, where it can be enlarged.
+    return "\n".join(
+        f"```{{image}} /models/{files.id}/{name}\n:alt: {files.id}, {text}\n:width: 100%\n```\n"
         for name, text in found.items()
-        for path in [f"/models/{files.id}/{name}"]
     )
-    return "\n\n".join(links)
 
 
 OF_ALL = {"claims": facts.claims}
@@ -40,6 +42,19 @@ OF_ONE = {
 }
 
 
+class Keys(BaseLabelStyle):
+    """Labels that are the keys of the bibliography, as the tables of the models name sources."""
+
+    def format_labels(self, sorted_entries):
+        return (entry.key for entry in sorted_entries)
+
+
+class ByKey(Alphabetical):
+    """Sorted by author, labelled by key."""
+
+    default_label_style = Keys
+
+
 class Facts(SphinxDirective):
     """A generated table."""
 
@@ -52,7 +67,9 @@ class Facts(SphinxDirective):
             text = OF_ONE[name](library.find(model[0])) if model else OF_ALL[name]()
         except KeyError:
             raise self.error(f"there is no table of facts named {name!r}") from None
-        return self.parse_text_to_nodes(text)
+        box = nodes.container(classes=["facts", f"facts-{name}"])
+        box += self.parse_text_to_nodes(text or "Nothing so far.")
+        return [box]
 
 
 def public_names_are_documented(_app, env) -> None:
@@ -65,5 +82,6 @@ def public_names_are_documented(_app, env) -> None:
 
 def setup(app) -> dict:
     app.add_directive("facts", Facts)
+    register_plugin("pybtex.style.formatting", "keys", ByKey)
     app.connect("env-check-consistency", public_names_are_documented)
     return {"parallel_read_safe": True}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,8 +39,8 @@ def time_course(course: TimeCourse, observables: Sequence[str], ax: Axes | None 
     SimulationError
         If the variables have different units.
     """
-    axes = ax if ax is not None else _axes()
     unit = _one_unit(observables, course.units)
+    axes = ax if ax is not None else _axes()
     name, length = time_unit(float(course.data.index[-1]))
     for n, observable in enumerate(observables):
         axes.plot(course.data.index / length, course.data[observable], label=course.names[observable], **_look(n))
@@ -50,8 +51,8 @@ def time_course(course: TimeCourse, observables: Sequence[str], ax: Axes | None 
 
 def dose_response(series: DoseSeries, responses: Mapping[str, pd.Series[float]], ax: Axes | None = None) -> Axes:
     """Draw responses over dose; a dose of zero stands at the left, a decade below the smallest."""
-    axes = ax if ax is not None else _axes()
     unit = _one_unit(list(responses), series.units)
+    axes = ax if ax is not None else _axes()
     for n, (observable, response) in enumerate(responses.items()):
         axes.plot(response.index, response, label=series.names[observable], marker="o", markersize=3, **_look(n))
     positive = [d for d in series.runs if d > 0]
@@ -65,9 +66,9 @@ def dose_response(series: DoseSeries, responses: Mapping[str, pd.Series[float]],
 
 def comparison(courses: Mapping[str, TimeCourse], observables: Sequence[str], ax: Axes | None = None) -> Axes:
     """Draw the same variables of several runs: a colour for each run, a stroke for each variable."""
-    axes = ax if ax is not None else _axes()
     first = next(iter(courses.values()))
     unit = _one_unit(observables, first.units)
+    axes = ax if ax is not None else _axes()
     name, length = time_unit(max(float(c.data.index[-1]) for c in courses.values()))
     names = []
     for n, (run, course) in enumerate(courses.items()):
@@ -216,10 +217,15 @@ def svg_text(axes: Axes) -> str:
 
 
 def _axes(width: float = 6.4, height: float = 4.0) -> Axes:
-    # The object interface: pyplot would keep every figure and could ask for a screen.
+    # A figure of pyplot only for those who use pyplot, so that a notebook or plt.show() shows it: pyplot keeps every
+    # figure and could ask for a screen.
+    style: dict[str, Any] = {"figsize": (width, height), "dpi": 150, "layout": "constrained"}
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        return cast("Axes", pyplot.subplots(**style)[1])
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=150, layout="constrained").subplots()
+    return Figure(**style).subplots()
 
 
 def _dose_scale(axes: Axes, positive: Sequence[float]) -> None:

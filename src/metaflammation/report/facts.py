@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING
 
 from metaflammation import library
@@ -36,9 +37,10 @@ def verdict(expectation: Expectation) -> str:
     return KNOWN if expectation.known_failure else HOLDS
 
 
-def expected(files: ModelFiles) -> list[Expectation]:
-    """Return the expectations of a model; none for a model that has not been given any yet."""
-    return list(files.expectations().values()) if files.has_validation("expectations.yaml") else []
+@cache
+def expected(files: ModelFiles) -> tuple[Expectation, ...]:
+    """Return the expectations of a model, read once; none for a model that has not been given any yet."""
+    return tuple(files.expectations().values()) if files.has_validation("expectations.yaml") else ()
 
 
 def of_kind(files: ModelFiles, kind: str) -> list[Expectation]:
@@ -80,16 +82,15 @@ def expectations(files: ModelFiles, kind: str) -> str:
             e.citation or e.claim or "",
             f"{e.statement}{' (restates fitted data)' if e.rests_on_fit else ''}",
             bounds(e),
+            verdict(e),
             e.interval_from,
             "; ".join(map(str, e.fails_when)),
-            verdict(e),
         )
         for e in of_kind(files, kind)
     ]
     first = {"article": "claim", "data": "source", "law": ""}[kind]
-    return table(
-        [first, "what must be seen", "interval", "where the interval comes from", "fails when", "verdict"], rows
-    )
+    columns = [first, "what must be seen", "interval", "verdict", "where the interval comes from", "fails when"]
+    return table(columns, rows)
 
 
 def known_failures(files: ModelFiles) -> str:
