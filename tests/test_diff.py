@@ -7,7 +7,8 @@ import pytest
 
 import metaflammation as mf
 from conftest import TINY
-from metaflammation import diff, library
+from metaflammation import diff, library, sbml, starter
+from metaflammation.build import build
 from metaflammation.compile import compile_file
 from metaflammation.errors import ModelError
 from metaflammation.report import differences
@@ -220,3 +221,93 @@ def test_experiments_of_a_model_run_in_a_file_with_another_name_for_the_input(tu
     assert [c.what for c in found.changes] == ["renamed"]
     assert found.compared == sum(len(e.arms) for e in ours.experiments.values())
     assert [e for e in found.effects if e.share > 1e-4] == []
+
+
+SAID = {
+    "value": '  parameter k_off "rate constant of switching off"\n    value: 0.1 1/min -> 0.2 1/min (x 2)\n',
+    "renamed species": '  species T "signal"\n    renamed, was S\n',
+    "rate law": ('  reaction off "switching off"\n    rate law: cell * k_off * B -> cell * k_off * B * f_total\n'),
+    "unit": '  parameter k_off "rate constant of switching off"\n    unit: 1/min -> 1 1/s\n',
+}
+
+
+@pytest.mark.parametrize("case", SAID)
+def test_a_change_is_said_in_these_words_and_no_more(case, tiny, tmp_path):
+    shown = differences.text(diff.compare(tiny, tiny_as(tmp_path, *CHANGES[case][0])))
+    assert shown == f"tiny -> tiny: 1 change\n{SAID[case]}No experiment was compared.\n"
+
+
+ATTRIBUTES = {
+    "dimensions": (
+        'spatialDimensions="3"',
+        'spatialDimensions="2"',
+        ("compartment", "cell", "spatial dimensions", "", "2"),
+    ),
+    "unit of time": (' timeUnits="minute"', ' timeUnits="second"', ("model", "", "time units", "minute", "second")),
+    "notes": (
+        "<listOfUnitDefinitions>",
+        '<notes><p xmlns="http://www.w3.org/1999/xhtml">seen</p></notes><listOfUnitDefinitions>',
+        ("model", "", "notes", "", "seen"),
+    ),
+    "version": ("version2/core", "version1/core", ("document", "", "SBML", "Level 3 Version 2", "Level 3 Version 1")),
+    "constraint": (
+        "<listOfReactions>",
+        (
+            '<listOfConstraints><constraint><math xmlns="http://www.w3.org/1998/Math/MathML"><apply><gt/><ci>A</ci><ci>B</ci>'
+            "</apply></math></constraint></listOfConstraints><listOfReactions>"
+        ),
+        ("constraint", "1", "added", "", "A > B"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ATTRIBUTES)
+def test_what_else_a_document_says_is_compared(case, tiny, tiny_sbml):
+    old, new, expected = ATTRIBUTES[case]
+    assert old in tiny_sbml
+    text = sbml.to_level(tiny_sbml, 3, 1) if case == "version" else tiny_sbml.replace(old, new, 1)
+    found = diff.compare(tiny, mf.Model("tiny", text, None)).changes
+    assert [(c.kind, c.id, c.what, c.before, c.after) for c in found] == [expected]
+
+
+@pytest.fixture(scope="module")
+def collections(tmp_path_factory):
+    """Return a new collection, and one in which an input has another name and the data about the model differ."""
+    old, new = (starter.create(tmp_path_factory.mktemp(n) / "mine") for n in ("old", "new"))
+    changes = {
+        "models/mine/mine.ant": [("insulin", "hormone")],
+        "validation/mine/experiments.yaml": [
+            ("target: insulin", "target: hormone"),
+            ("duration: 30 min", "duration: 40 min"),
+        ],
+        "validation/mine/conditions.tsv": [("\tinsulin\t", "\thormone\t"), ("k_off\t2", "k_off\t1")],
+        "validation/mine/expectations.yaml": [("lower: 3.0", "lower: 3.1"), ("upper: 0.01", "upper: 0.02")],
+    }
+    for name, pairs in changes.items():
+        text = (new / name).read_text("utf-8")
+        for before, after in pairs:
+            assert before in text
+            text = text.replace(before, after)
+        (new / name).write_text(text, "utf-8")
+    with (new / "validation" / "mine" / "conditions.tsv").open("a") as table:
+        table.write("half\tf_IR_total\t0.5\n")
+    build(library.ModelFiles("mine", library.collection_in(new)))
+    return mf.load(old), mf.load(new)
+
+
+def test_experiments_conditions_and_expectations_are_compared(collections):
+    found = diff.compare(*collections)
+    told = {(c.kind, c.id, c.what, c.before, c.after) for c in found.changes}
+    assert {t for t in told if t[0] in {"experiment", "condition", "expectation"}} == {
+        ("experiment", "step", "duration", "30", "40"),
+        ("condition", "loose_binding", "k_off", "2 1/min", "1 1/min"),
+        ("condition", "half", "added", "", "f_IR_total 0.5"),
+        ("expectation", "half_occupied_at_the_dissociation_constant", "lower", "3", "3.1"),
+        ("expectation", "insulin_leaves_after_wash_out", "upper", "0.01", "0.02"),
+    }
+    assert ("species", "hormone", "renamed", "insulin", "hormone") in told
+
+
+def test_model_without_experiments_is_not_said_to_have_lost_them(collections):
+    alone = mf.Model("mine", collections[0].sbml, None)
+    assert diff.compare(collections[0], alone).changes == ()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metaflammation import sbml
+from metaflammation.diff_attributes import attributes, constraints, document
+from metaflammation.diff_validation import validation
 from metaflammation.errors import MetaflammationError
 from metaflammation.runs import Runs
 from metaflammation.simulate import Protocol
@@ -138,16 +140,20 @@ def _unique(elements: Mapping[str, Element], fingerprint: Callable[[Element], An
 
 
 def _changes(first: Model, second: Model, renamed: Mapping[str, str]) -> Iterator[Change]:
+    # Ids of the first model are told by what they are called in the second.
     before, after = _contents(first, renamed), _contents(second, {})
+    if first.experiments and second.experiments:
+        before |= validation(first, lambda name: renamed.get(name, name))
+        after |= validation(second, lambda name: name)
     for key in [*before, *(k for k in after if k not in before)]:
         kind, identifier = key
         old, new = before.get(key), after.get(key)
         name = (new or old or {}).get("name", "")
         if old is None:
-            yield Change(kind, identifier, name, "added", after=_summary(new or {}))
+            yield Change(kind, identifier, name, "added", after=_summary(kind, new or {}))
             continue
         if new is None:
-            yield Change(kind, identifier, name, "removed", before=_summary(old))
+            yield Change(kind, identifier, name, "removed", before=_summary(kind, old))
             continue
         was = next((a for a, b in renamed.items() if b == identifier), None)
         if was:
@@ -162,8 +168,11 @@ def _shown(facets: Facets, facet: str) -> str:
     return f"{facets.get(facet, '')} {unit}".strip()
 
 
-def _summary(facets: Facets) -> str:
-    shown = [_shown(facets, f) for f in ("reaction", "rate law", "rule", "value") if f in facets]
+def _summary(kind: str, facets: Facets) -> str:
+    if kind == "condition":
+        return ", ".join(f"{target} {value}" for target, value in facets.items())
+    told = ("reaction", "rate law", "rule", "value", "title", "statement")
+    shown = [_shown(facets, f) for f in told if f in facets]
     return ", ".join(s for s in shown if s)
 
 
@@ -205,7 +214,12 @@ def _contents(model: Model, renamed: Mapping[str, str]) -> dict[tuple[str, str],
             "boundary condition": _yes(species.getBoundaryCondition()),
             "only amounts": _yes(species.getHasOnlySubstanceUnits()),
         }
-    return found | _functions_and_events(stated, new, formula)
+    found |= _functions_and_events(stated, new, formula)
+    for key, facets in attributes(model.sbml, new):
+        found.setdefault(key, {}).update(facets)
+    found.update(constraints(stated, formula))
+    found["document", ""] = document(model.sbml, model.id)
+    return found
 
 
 def _functions_and_events(

@@ -65,7 +65,7 @@ def _effect(effect: Effect) -> str:
 
 def _element(change: Change) -> str:
     name = f' "{change.name}"' if change.name and change.name != change.id else ""
-    return f"{change.kind} {change.id}{name}"
+    return f"{change.kind} {change.id}".strip() + name
 
 
 def _change(change: Change) -> str:
