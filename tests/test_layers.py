@@ -21,7 +21,7 @@ LAYERS = [
     "lint.run", "_worker", "lint", "lint.rules", "lint.score", "lint.catalogue", "lint.terms", "lint.network",
     "lint.general", "lint.unit_checks", "lint.subject",
     "composition", "compile", "sbml", "reading", "library", "tables", "records", "units", "files", "doctor",
-    "children", "guarded", "errors", "_antimony",
+    "children", "_antimony", "guarded", "errors",
 ]  # fmt: skip
 ROOT = Path(metaflammation.__file__).parent
 MODULES = {

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import metaflammation as mf
-from metaflammation.errors import DataError, MetaflammationError, ModelError
+from metaflammation import starter
+from metaflammation.compile import compile_file
+from metaflammation.errors import CompileError, DataError, MetaflammationError, ModelError
 from metaflammation.guarded import Guarded
 from metaflammation.lint import RULES, SEVERITIES, run
 from metaflammation.report import lint_pages
@@ -205,6 +207,21 @@ def test_a_crash_does_not_spoil_the_next_file(folder):
     first, second = run.reports(run.targets("."), {})
     assert isinstance(first, ModelError)
     assert second.sizes["species"] == 2
+
+
+def test_hostile_document_of_a_collection_is_refused(folder):
+    made = starter.create(folder / "mine")
+    (made / "models" / "mine" / "mine.xml").write_text(HOSTILE["wide formula"][0], "utf-8")
+    for read in (mf.load, mf.lint_file):
+        with pytest.raises(ModelError, match="libSBML crashed on it"):
+            read(made)
+
+
+def test_antimony_that_grows_without_end_is_stopped(folder):
+    doubled = "".join(f"model m{n}()\n A: m{n - 1}(); B: m{n - 1}();\nend\n" for n in range(1, 40))
+    (folder / "grows.ant").write_text(f"model m0()\n a=1;\nend\n{doubled}", "utf-8")
+    with pytest.raises(CompileError, match=r"grows\.ant: Antimony (crashed|took longer)"):
+        compile_file(folder / "grows.ant", time_limit=5)
 
 
 @pytest.mark.parametrize("kind", ["folder without models", "pipe", "large"])

@@ -11,6 +11,8 @@ import json
 import sys
 from pathlib import Path
 
+from metaflammation.guarded import limit_memory
+
 
 def translate(path: str, *folders: str) -> dict[str, str]:
     """Return the flat and the hierarchical SBML of the model in an Antimony file, or the error.
@@ -34,4 +36,5 @@ def translate(path: str, *folders: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    limit_memory()
     json.dump(translate(*sys.argv[1:]), sys.stdout)

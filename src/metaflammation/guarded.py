@@ -119,11 +119,7 @@ def serve(answers: Callable[[dict[str, Any]], Any]) -> None:
     # What a library prints must not land among the answers.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    with suppress(ImportError, ValueError, OSError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]), int(sys.argv[1])))
+    limit_memory(int(sys.argv[1]))
     for line in sys.stdin:
         try:
             result = {"answer": answers(json.loads(line))}
@@ -135,3 +131,12 @@ def serve(answers: Callable[[dict[str, Any]], Any]) -> None:
             result = {"error": f"cannot be examined ({type(error).__name__}: {error}); please report it", "told": False}
         out.write(json.dumps(result) + "\n")
         out.flush()
+
+
+def limit_memory(size: int = MEMORY) -> None:
+    """Let this process take so many bytes of address space, and leave no core file if it dies of it."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))

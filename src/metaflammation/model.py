@@ -58,16 +58,24 @@ def load(model: str | Path) -> Model:
     """
     files = library.locate(model)
     if files and ((isinstance(model, str) and not Path(model).suffix) or Path(model).is_dir()):
-        return Model(files.id, files.sbml(), files)
+        text = files.sbml()
+        if files.collection != library.packaged():
+            _guard(text, files.name)
+        return Model(files.id, text, files)
     path = Path(model)
     text = reading.read_text(path)
     if reading.is_antimony(path):
         from metaflammation.compile import compile_file, compile_model
 
         text = (compile_model(files) if files else compile_file(path)).sbml
-    with Guarded(WORKER) as worker:
-        worker.ask({"do": "sound", "name": str(path), "text": text}, str(path))
+    _guard(text, str(path))
     return Model(path.stem, text, files)
+
+
+def _guard(text: str, where: str) -> None:
+    """Raise an error if a document is not sound, or cannot be read without harm: seen in a process of its own."""
+    with Guarded(WORKER) as worker:
+        worker.ask({"do": "sound", "name": where, "text": text}, where)
 
 
 def catalogue() -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from metaflammation.errors import ModelError
@@ -106,8 +107,12 @@ class Outline:
 
     def at(self, line: int) -> str:
         """Return the innermost element that holds a line; ``document`` if there is none."""
-        holding = [s for s in self.spans if s.first <= line <= s.last]
-        return max(holding, key=lambda s: s.first).called if holding else "document"
+        return self._innermost.get(line, "document")
+
+    @cached_property
+    def _innermost(self) -> dict[int, str]:
+        # Inner elements begin later than those that hold them, and overwrite them.
+        return {line: span.called for span in self.spans for line in range(span.first, span.last + 1)}
 
 
 NAMING = ("id", "variable", "symbol", "species", "name")
@@ -188,5 +193,5 @@ def screen(text: str, where: str) -> Outline:
     except expat.ExpatError as error:
         reason = expat.errors.messages.get(error.code) or str(error)
         raise ModelError(f"{where}, line {error.lineno}: is no well-formed XML ({reason})") from None
-    seen.outline.spans.sort(key=lambda s: s.first)
+    seen.outline.spans.sort(key=lambda s: (s.first, -s.last))
     return seen.outline
