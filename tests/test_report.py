@@ -10,9 +10,10 @@ import pytest
 from lxml import html
 
 import metaflammation as mf
-from metaflammation import figures, library
-from metaflammation.check import as_json, check_model, from_json
+from metaflammation import figures, library, measurements, targets
+from metaflammation.check import Checked, as_json, from_json
 from metaflammation.errors import DataError
+from metaflammation.expectations import judge
 from metaflammation.report import curves, page
 from metaflammation.report.equations import equations
 from metaflammation.report.references import references
@@ -23,8 +24,14 @@ CHROMIUM, DRIVER = (next((p for p in map(shutil.which, names) if p), None) for n
 
 
 def report(*models):
-    """Return the page of some models, checked in one engine, without shares of assumed parameters."""
-    sections = [page.section(m, as_json(check_model(m, ("roadrunner",), workers=1))) for m in models]
+    """Return the page of some models, checked in one engine, without shares of assumed parameters (they take long)."""
+    sections = []
+    for model in models:
+        runs = model.runs()
+        found = tuple(judge(e, runs) for e in model.expectations.values())
+        fit, aims = measurements.agreement(model, runs), targets.agreement(model.targets.values(), runs)
+        checked = Checked(model.id, {"roadrunner": found}, {}, None, "", fit, aims, len(runs.done))
+        sections.append(page.section(model, as_json(checked)))
     return page.render(sections)
 
 
