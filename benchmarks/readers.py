@@ -58,6 +58,8 @@ class Reader:
     environment: tuple[str, ...] = ()
     tested: bool = False
     experiments: str = "all"
+    known: tuple[str, ...] = ()
+    """Runs that are known to fail, as "model experiment"; the remark says why."""
 
     def python(self, environments):
         """Return the interpreter of the reader, in one of the environments or the one that runs this."""

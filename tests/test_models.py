@@ -50,8 +50,13 @@ def test_result_does_not_depend_on_what_ran_before(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_engines_agree_on_every_experiment(name):
     benches = {engine: MODELS[name].runs(engine) for engine in ("roadrunner", "copasi")}
-    list(benches["roadrunner"].everything())
-    difference, where = compare(benches)
+    compared = MODELS[name].metadata.compared
+    for experiment in compared:
+        for dose in MODELS[name].experiments[experiment].arms.values():
+            benches["roadrunner"].course(experiment, dose)
+    if not compared:
+        list(benches["roadrunner"].everything())
+    difference, where = compare(benches, compared)
     assert difference <= AGREEMENT, where
 
 

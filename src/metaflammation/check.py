@@ -17,7 +17,7 @@ from metaflammation.runs import Runs
 from metaflammation.simulate import merge_conditions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -130,6 +130,8 @@ def check_model(
 ) -> Checked:
     """Simulate every experiment in every engine and evaluate every expectation.
 
+    Of a model whose metadata name experiments to compare, the engines after the first repeat those only.
+
     Parameters
     ----------
     model : Model
@@ -145,14 +147,17 @@ def check_model(
     """
     benches = {name: model.runs(name) for name in engines}
     found: dict[str, tuple[Outcome, ...]] = {}
+    compared = model.metadata.compared if model.metadata else ()
     for name, runs in benches.items():
+        found.setdefault(name, ())
+        if compared and name != engines[0]:
+            continue
         for expectation in model.expectations.values():
             progress(f"{name}: {expectation.id}")
-            found[name] = (*found.get(name, ()), judge(expectation, runs))
-        found.setdefault(name, ())
+            found[name] = (*found[name], judge(expectation, runs))
         for arm, _ in runs.everything():
             progress(f"{name}: {arm}")
-    disagreement, where = compare(benches)
+    disagreement, where = compare(benches, compared)
     return Checked(
         model=model.id,
         outcomes=found,
@@ -177,8 +182,10 @@ def steps(model: Model, engines: tuple[str, ...], *, all_shares: bool = False) -
     return len(engines) * (len(model.expectations) + arms) + moved
 
 
-def compare(benches: Mapping[str, Runs]) -> tuple[float | None, str]:
+def compare(benches: Mapping[str, Runs], compared: Sequence[str] = ()) -> tuple[float | None, str]:
     """Return the largest difference between the first engine and the others, and where it is.
+
+    ``compared`` names the experiments that the others repeat; all that the first one ran, if it is empty.
 
     The difference is taken relative to the range of the observable over all runs, or, where it hardly moves, to a
     millionth of its size.
@@ -194,6 +201,8 @@ def compare(benches: Mapping[str, Runs]) -> tuple[float | None, str]:
     worst, where = 0.0, ""
     for other in others:
         for key, course in first.done.items():
+            if compared and key[0] not in compared:
+                continue
             difference = np.abs(course.data.to_numpy() - other.course(*key).data.to_numpy()) / span
             if difference.max() > worst:
                 worst = float(difference.max())

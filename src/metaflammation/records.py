@@ -54,6 +54,8 @@ class ModelMetadata(Record):
     version: str
     citations: tuple[str, ...] = ()
     solver: Solver = Solver()
+    compared: tuple[str, ...] = ()
+    """Experiments that a second engine repeats; all of them if empty."""
 
 
 class Metadata(Record):

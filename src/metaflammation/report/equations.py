@@ -58,6 +58,8 @@ def _equation(variable: Any, left: str, lines: Iterable[str]) -> Equation:
     from latex2mathml.converter import convert
 
     latex = UPRIGHT.sub(_as_text, f"{left} = {' '.join(lines)}")
+    # HTML ends its mathematics at an empty <mrow />, which these commands become.
+    latex = latex.replace(r"\mathopen{}", "").replace(r"\mathclose{}", "")
     mathml = convert(latex, display="block").replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
     return Equation(variable.sid, variable.name or variable.sid, mathml)
 
