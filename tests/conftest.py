@@ -97,3 +97,13 @@ def fresh_python():
         return done.stdout
 
     return run
+
+
+UNTRIED = "files of the integrated model are exported and opened by hand only: its years take other programs too long"
+
+
+def pytest_collection_modifyitems(items):
+    """Leave out what the integrated model would take half an hour for, and say so."""
+    for item in items:
+        if item.path.stem in {"test_exchange", "test_opened", "test_petab"} and "metaflammation" in item.name:
+            item.add_marker(pytest.mark.skip(reason=UNTRIED))

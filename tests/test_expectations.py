@@ -15,7 +15,13 @@ MODELS = {name: mf.load(name) for name in library.catalogue()}
 RUNS = {name: model.runs() for name, model in MODELS.items()}
 BENCHES: dict[str, dict] = {name: {} for name in MODELS}
 """Runs under each control: a result does not depend on what ran before, so expectations share them."""
-ALL = [pytest.param(m, e, id=f"{m.id}-{e.id}") for m in MODELS.values() for e in m.expectations.values()]
+SLOW = {"metaflammation": [pytest.mark.slow]}
+"""Years of the integrated model take a second each; `metaflammation check` judges it in every run of CI too."""
+ALL = [
+    pytest.param(m, e, id=f"{m.id}-{e.id}", marks=SLOW.get(m.id, []))
+    for m in MODELS.values()
+    for e in m.expectations.values()
+]
 
 
 @pytest.mark.parametrize(("model", "expectation"), ALL)

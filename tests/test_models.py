@@ -15,6 +15,8 @@ from metaflammation.engines import Phase, Plan
 from metaflammation.errors import DataError
 
 NAMES = library.catalogue()
+SIMULATED = [pytest.param(n, marks=[pytest.mark.slow] if n == "metaflammation" else []) for n in NAMES]
+"""Years of the integrated model take a second each."""
 MODELS = {name: mf.load(name) for name in NAMES}
 
 
@@ -36,7 +38,7 @@ def test_scale_parameters_are_one_in_the_reference_cell(name):
     assert {e.value for e in scales} <= {1.0}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SIMULATED)
 def test_result_does_not_depend_on_what_ran_before(name):
     arms = [arm for e in MODELS[name].experiments.values() for arm in e.arms]
     forth, back = mf.load(name).runs(), mf.load(name).runs()
@@ -47,7 +49,7 @@ def test_result_does_not_depend_on_what_ran_before(name):
 
 
 @pytest.mark.copasi
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SIMULATED)
 def test_engines_agree_on_every_experiment(name):
     benches = {engine: MODELS[name].runs(engine) for engine in ("roadrunner", "copasi")}
     compared = MODELS[name].metadata.compared
