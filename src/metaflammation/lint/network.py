@@ -204,7 +204,24 @@ def _orphans(subject: Subject) -> Iterator[tuple[str, str]]:
 
 
 def _unused(subject: Subject) -> Iterator[tuple[str, str]]:
-    yield from ((element, "stands in no formula") for element, used in unused(subject) if not used)
+    idle = [element for element, used in unused(subject) if not used]
+    if not idle:
+        return
+    replaced = _used_in_modules(subject)
+    yield from ((element, "stands in no formula") for element in idle if element.split()[-1] not in replaced)
+
+
+def _used_in_modules(subject: Subject) -> set[str]:
+    """Return what stands in a formula of a module: the composed model replaced the formula, not the parameter."""
+    from metaflammation.library import find
+
+    if subject.files is None:
+        return set()
+    found = set()
+    for prefix, module in subject.files.modules().items():
+        own = type(subject)(module, find(module, subject.files.collection).sbml())
+        found |= {f"{prefix}_{element.split()[-1]}" for element, used in unused(own) if used}
+    return found
 
 
 def _empty(subject: Subject) -> Iterator[tuple[str, str]]:
