@@ -60,8 +60,8 @@ def test_every_claim_of_the_tier_is_covered(name):
         "hormone_axis": {"F7", "F8", "F9", *(f"I{n}" for n in range(11, 17)), "A15", "A16", "A17"},
         "insulin_resistance": {"F5", "F6", "I6", "I7"},
         "metaflammation": {
-            *"F1 F3 F4 F5 F6 F7 F8 F9 I1 I8 I9 I10 I12 I13 I14 I15".split(),
-            *"A2 A8 A10 A12 A13 A14 A15 A16 A17 A18".split(),
+            *["F1", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "I1", "I8", "I9", "I10", "I12", "I13", "I14", "I15"],
+            *["A2", "A8", "A10", "A12", "A13", "A14", "A15", "A16", "A17", "A18"],
         },
     }
     assert wanted.get(name, set()) <= {e.claim for e in MODELS[name].expectations.values()}
