@@ -77,7 +77,7 @@ def orphans(subject: Subject) -> Iterator[tuple[str, bool]]:
             yield f"{prefix}species {s.getId()}", s.getId() in used
 
 
-def unused(subject: Subject) -> Iterator[tuple[str, bool]]:
+def _read(subject: Subject) -> Iterator[tuple[str, bool]]:
     """Return every parameter, and whether something reads it, or sets it so that it can be read off."""
     if OWN_RULES & set(subject.packages):
         return
@@ -90,6 +90,13 @@ def unused(subject: Subject) -> Iterator[tuple[str, bool]]:
             named = set(named_in(math))
             for p in local_parameters(r):
                 yield f"{prefix}parameter {p.getId()} of reaction {r.getId()}", p.getId() in named
+
+
+def unused(subject: Subject) -> Iterator[tuple[str, bool]]:
+    """Return every parameter, and whether it is read, here or in the module whose formula a composed model replaced."""
+    found = list(_read(subject))
+    replaced = set() if all(used for _, used in found) else _used_in_modules(subject)
+    yield from ((element, used or element.split()[-1] in replaced) for element, used in found)
 
 
 @dataclass(frozen=True)
@@ -204,11 +211,7 @@ def _orphans(subject: Subject) -> Iterator[tuple[str, str]]:
 
 
 def _unused(subject: Subject) -> Iterator[tuple[str, str]]:
-    idle = [element for element, used in unused(subject) if not used]
-    if not idle:
-        return
-    replaced = _used_in_modules(subject)
-    yield from ((element, "stands in no formula") for element in idle if element.split()[-1] not in replaced)
+    yield from ((element, "stands in no formula") for element, used in unused(subject) if not used)
 
 
 def _used_in_modules(subject: Subject) -> set[str]:
@@ -220,7 +223,7 @@ def _used_in_modules(subject: Subject) -> set[str]:
     found = set()
     for prefix, module in subject.files.modules().items():
         own = type(subject)(module, find(module, subject.files.collection).sbml())
-        found |= {f"{prefix}_{element.split()[-1]}" for element, used in unused(own) if used}
+        found |= {f"{prefix}_{element.split()[-1]}" for element, used in _read(own) if used}
     return found
 
 
