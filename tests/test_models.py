@@ -219,7 +219,9 @@ def test_hierarchical_form_moves_as_the_flat_form_in_both_engines(name, engine):
     assert found.keys() == ours.keys()
     for column, values in ours.items():
         size = max(np.ptp(values), 1e-2 * np.abs(values).max(), 1e-9)
-        assert np.abs(found[column] - values).max() <= 1e-6 * size, column
+        # Below the solver's absolute tolerance there is nothing to compare.
+        floor = model.solver.absolute_tolerance
+        assert np.abs(found[column] - values).max() <= 1e-6 * size + floor, column
 
 
 def courses_from_a_push(text, engine, solver):
