@@ -9,6 +9,7 @@ import numpy as np
 
 from metaflammation import expectations, measurements
 from metaflammation.figures import time_unit
+from metaflammation.report.intervals import marks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from metaflammation.model import Model
-    from metaflammation.records import Expectation
+    from metaflammation.records import Expectation, Reading
     from metaflammation.runs import Runs
     from metaflammation.timecourse import TimeCourse
 
@@ -41,7 +42,8 @@ def experiments(model: Model, runs: Runs, progress: Callable[[str], None] = lamb
     -------
     list of dict
         For each experiment: id, title, unit of time, dose (target and unit, or None), observables (id, name, unit),
-        runs (label, dose, condition, times, values by observable) and measured data sets.
+        runs (dose, condition, times, values by observable), measured data sets, and marks: what expectations read on
+        which run, and the interval that it must lie in.
     """
     readings = {r for e in model.expectations.values() for r in expectations.readings(e.value)}
     under: dict[str, set[tuple[str, ...]]] = {e: {()} for e in model.experiments}
@@ -51,6 +53,7 @@ def experiments(model: Model, runs: Runs, progress: Callable[[str], None] = lamb
         wanted[reading.experiment][reading.observable] = wanted[reading.experiment].get(reading.observable, 0) + 1
     found = []
     data = measured(model, runs)
+    marked = _marked(model, runs)
     for experiment in model.experiments.values():
         progress(f"curves of {experiment.id}")
         doses: tuple[float | None, ...] = experiment.doses.values if experiment.doses else (None,)
@@ -81,9 +84,39 @@ def experiments(model: Model, runs: Runs, progress: Callable[[str], None] = lamb
                 "observables": [{"id": o, "name": _name(model, o), "unit": runs.unit(o)} for o in shown],
                 "runs": lines,
                 "data": data.get(experiment.id, []),
+                "marks": [_placed(mark, list(courses), length) for mark in marked.get(experiment.id, [])],
             }
         )
     return found
+
+
+def _marked(model: Model, runs: Runs) -> dict[str, list[tuple[str, Reading, dict[str, Any]]]]:
+    """Return what expectations read in each experiment."""
+    found: dict[str, list[tuple[str, Reading, dict[str, Any]]]] = {}
+    for expectation in model.expectations.values():
+        for reading, mark in marks(expectation, runs):
+            found.setdefault(reading.experiment, []).append((expectation.id, reading, mark))
+    return found
+
+
+def _placed(mark: tuple[str, Reading, dict[str, Any]], runs: list[Key], length: float) -> dict[str, Any]:
+    """Return a mark with the number of the run on which it lies, in the unit of time of the experiment."""
+    expectation, reading, where = mark
+    unit = {"y": 1.0, "time": length, "dose": 1.0}[where["axis"]]
+    across = 1.0 if where["axis"] == "dose" else length
+    point = where["point"]
+    return {
+        "id": expectation,
+        "observable": reading.observable,
+        "axis": where["axis"],
+        # A dose stands for the whole series, whose runs differ in nothing else.
+        "run": None if where["axis"] == "dose" else runs.index((reading.experiment, reading.dose, reading.under)),
+        "under": " + ".join(reading.under),
+        "lower": None if where["lower"] is None else _short(where["lower"] / unit),
+        "upper": None if where["upper"] is None else _short(where["upper"] / unit),
+        "span": [_short(t / length) for t in where.get("span", ())],
+        "point": point and [_short(point[0] / across), _short(point[1])],
+    }
 
 
 def measured(model: Model, runs: Runs) -> dict[str, list[dict[str, Any]]]:

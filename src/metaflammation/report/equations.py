@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 UPRIGHT = re.compile(r"\\mathrm\{((?:[^{}\\]|\\_)*)\}")
+NUMBERED = re.compile(r"\\mathrm\{([A-Za-z]+)\}_\{(\d+)\}")
+"""A word with a number as its subscript: the protein AS160, which is no element of a vector."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def equations(text: str, where: str) -> dict[str, list[Equation]]:
 def _equation(variable: Any, left: str, lines: Iterable[str]) -> Equation:
     from latex2mathml.converter import convert
 
-    latex = UPRIGHT.sub(_as_text, f"{left} = {' '.join(lines)}")
+    latex = NUMBERED.sub(r"\\mathrm{\1\2}", f"{left} = {' '.join(lines)}")
+    latex = UPRIGHT.sub(_as_text, latex)
     # HTML ends its mathematics at an empty <mrow />, which these commands become.
     latex = latex.replace(r"\mathopen{}", "").replace(r"\mathclose{}", "")
     mathml = convert(latex, display="block").replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")

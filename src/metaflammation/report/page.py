@@ -109,7 +109,16 @@ def section(model: Model, checked: Mapping[str, Any], progress: Progress = lambd
         "forest": _forest(model, rows),
         "references": references(sources, model.files.collection if model.files else None),
         "provenance": provenance(model),
-        "curves": {"experiments": found},
+        "curves": {
+            "experiments": found,
+            "expectations": {
+                r["id"]: {
+                    "verdict": r["verdict"],
+                    "text": f"{number(r['value'])} {r['unit']}".strip() + f", must be {interval(r)}",
+                }
+                for r in rows
+            },
+        },
         "fitted": sum(bool(r["fitted"]) and r["verdict"] in holding for r in rows),
         "shares": any(r["share"] is not None for r in rows),
         "shown": {d["id"]: e["id"] for e in found for d in e["data"]},
