@@ -13,8 +13,9 @@ import metaflammation as mf
 from metaflammation import figures, library, measurements, targets
 from metaflammation.check import Checked, as_json, from_json
 from metaflammation.errors import DataError
-from metaflammation.expectations import judge
-from metaflammation.report import curves, page
+from metaflammation.expectations import evaluate, judge
+from metaflammation.records import Comparison, Reading, Several
+from metaflammation.report import curves, intervals, page
 from metaflammation.report.equations import equations
 from metaflammation.report.references import references
 
@@ -65,6 +66,70 @@ def test_equations_are_mathml_with_whole_words(tiny_sbml):
     assert rate.id == "on"
     assert "<mfrac>" in groups["Assignment rules"][0].mathml
     assert "<mtext>cell</mtext>" in rate.mathml
+
+
+def test_a_name_that_ends_in_a_number_is_written_whole(insulin_cascade):
+    found = [e for group in equations(insulin_cascade.sbml, "insulin_cascade").values() for e in group]
+    text = " ".join(e.mathml for e in found)
+    assert "<mtext>AS160</mtext>" in text
+    assert "<mtext>AS</mtext>" not in text
+
+
+def read(experiment, **more):
+    return Reading(**{"statistic": "final", "experiment": experiment, "observable": "Akt_pS473_total"} | more)
+
+
+STEP, RAISED = "insulin_step_100nM", "t2d_insulin_step_10nM"
+
+
+@pytest.mark.parametrize(
+    ("value", "asks"),
+    [
+        (read(STEP), lambda *_: (2.0, 3.0)),
+        (Comparison(statistic="ratio", of=read(STEP), to=read(RAISED)), lambda _, other: (2 * other, 3 * other)),
+        (Comparison(statistic="difference", of=read(STEP), to=read(RAISED)), lambda _, other: (2 + other, 3 + other)),
+        (Several(statistic="order", of=(read(STEP), read(RAISED))), None),
+        (Several(statistic="largest", of=(read(STEP), read(RAISED))), None),
+    ],
+    ids=["reading", "ratio", "difference", "order", "largest with a lower bound"],
+)
+def test_what_an_interval_asks_of_a_curve(insulin_cascade, value, asks):
+    runs = insulin_cascade.runs()
+    found = list(intervals.demands(value, 2.0, 3.0, runs))
+    if asks is None:
+        assert found == []
+    else:
+        wanted = asks(*(evaluate(read(e), runs) for e in (STEP, RAISED)))
+        assert [(r, lo, hi) for r, lo, hi in found] == [(read(STEP), *map(pytest.approx, wanted))]
+
+
+def test_each_of_several_must_keep_a_bound_on_the_worst(insulin_cascade):
+    both = Several(statistic="largest", of=(read(STEP), read(RAISED)))
+    found = list(intervals.demands(both, None, 3.0, insulin_cascade.runs()))
+    assert found == [(read(STEP), None, 3.0), (read(RAISED), None, 3.0)]
+
+
+def inside(mark):
+    where = mark["point"][0 if mark["axis"] in {"time", "dose"} else 1]
+    lower, upper = mark["lower"], mark["upper"]
+    return (lower is None or where >= lower) and (upper is None or where <= upper)
+
+
+def marks_agree(model):
+    """Return how many marks of a model there are; each lies in its interval as the expectation is judged."""
+    runs, drawn = model.runs(), 0
+    for expectation in model.expectations.values():
+        marks = [m for _, m in intervals.marks(expectation, runs)]
+        margin = judge(expectation, runs).margin
+        drawn += len(marks)
+        # On a bound, rounding decides.
+        if marks and all(m["point"] for m in marks) and abs(margin) > 1e-6:
+            assert all(map(inside, marks)) == (margin >= 0), expectation.id
+    return drawn
+
+
+def test_what_is_marked_on_a_curve_lies_in_its_interval_if_and_only_if_the_expectation_holds(insulin_cascade):
+    assert marks_agree(insulin_cascade) > 20
 
 
 def test_the_whole_bibliography_is_readable():
@@ -235,6 +300,42 @@ class TestInBrowser:
         assert set(left) == {"assumed"}
         assert shown.find_element("id", f"{MODEL}-p-count").text == f"{len(left)} of {len(rows)}"
 
+    def test_equations_are_mathematics_to_the_last_element_and_brackets_keep_what_they_hold(self, shown):
+        names = shown.execute_script(
+            "return [...document.querySelectorAll('math *')].map(e => e.namespaceURI)"
+            ".filter(n => n !== 'http://www.w3.org/1998/Math/MathML')"
+        )
+        assert names == []
+        strays = shown.execute_script(
+            "return [...document.querySelectorAll('table.equations td')]"
+            ".filter(c => c.children.length !== 1 || c.firstElementChild.localName !== 'math').length"
+        )
+        assert strays == 0
+        shown.execute_script("document.querySelectorAll('details').forEach(d => { d.open = true })")
+        text = shown.execute_script(
+            "const row = [...document.querySelectorAll('table.equations tr')]"
+            ".find(r => r.cells[0].textContent === 'binding of insulin to its receptor');"
+            "const box = row.querySelector('math').getBoundingClientRect();"
+            "return [row.cells[1].textContent.replace(/\\s/g, ''), box.width, box.height]"
+        )
+        assert text[0] == "vbind_insulin=cell·(kon·fpotency_assay·fpotency_in_vivo·insulin·IR\u2212koff·IRins)"
+        assert min(text[1:]) > 10
+
+    def test_the_interval_of_an_expectation_is_drawn_on_its_curve(self, shown):
+        experiment, name = f"{MODEL}-e-insulin_step_100nM", "F1_uptake_needs_insulin"
+        drawn(shown, experiment)
+        shown.execute_script(
+            f"const s = document.querySelector('#{experiment} select.interval'); s.value = '{name}';"
+            "s.dispatchEvent(new Event('change'))"
+        )
+        model = mf.load(MODEL)
+        _, mark = next(intervals.marks(model.expectations[name], model.runs()))
+        scale = shown.execute_script(
+            f"const u = document.querySelector('#{experiment} .plot').uplot.scales.y; return [u.min, u.max]"
+        )
+        assert scale[0] <= mark["lower"] <= mark["point"][1] <= scale[1]
+        assert shown.find_element("css selector", f"#{experiment} .read").text.startswith(f"Read here: {name} ")
+
     def test_curves_follow_the_choice(self, shown):
         experiment = f"{MODEL}-e-insulin_dose_response_10min"
         points = drawn(shown, experiment)
@@ -324,4 +425,5 @@ def test_the_report_of_every_model_is_small_and_complete(model):
     assert len(tree.xpath("//section[contains(@class, 'experiment')]")) == len(loaded.experiments)
     held = json.loads(tree.xpath(f"//script[@id='{model}-curves']")[0].text)
     assert {e["id"] for e in held["experiments"]} == set(loaded.experiments)
+    assert marks_agree(loaded) > 0
     assert all(np.isfinite(v) for e in held["experiments"] for r in e["runs"] for y in r["y"].values() for v in y)

@@ -81,7 +81,7 @@ def experiments(model: Model, runs: Runs, progress: Callable[[str], None] = lamb
                 "title": experiment.title,
                 "time": unit,
                 "dose": _dose(model, experiment.doses),
-                "observables": [{"id": o, "name": _name(model, o), "unit": runs.unit(o)} for o in shown],
+                "observables": [{"id": o, "name": _name(model, o, runs.unit(o)), "unit": runs.unit(o)} for o in shown],
                 "runs": lines,
                 "data": data.get(experiment.id, []),
                 "marks": [_placed(mark, list(courses), length) for mark in marked.get(experiment.id, [])],
@@ -208,8 +208,9 @@ def _dose(model: Model, doses: Any) -> dict[str, str] | None:
     return {"target": doses.target, "name": _name(model, doses.target), "unit": doses.unit}
 
 
-def _name(model: Model, name: str) -> str:
-    return (model.elements[name].name if name in model.elements else "") or name
+def _name(model: Model, name: str, unit: str = "") -> str:
+    """Return the display name of an element, without a unit that is written beside it."""
+    return ((model.elements[name].name if name in model.elements else "") or name).removesuffix(f" ({unit})")
 
 
 def _short(value: float) -> float:

@@ -115,8 +115,8 @@ def _on_doses(reading: Reading, lower: Bound, upper: Bound, runs: Runs) -> dict[
         return None
     doses, responses = runs.response(reading)
     dose = evaluate(reading, runs)
-    positive = [(math.log10(d), r) for d, r in zip(doses, responses, strict=True) if d > 0]
+    x, y = np.asarray(doses), np.asarray(responses)
     point = None
     if math.isfinite(dose) and dose > 0:
-        point = (dose, float(np.interp(math.log10(dose), *zip(*positive, strict=True))))
+        point = (dose, float(np.interp(math.log10(dose), np.log10(x[x > 0]), y[x > 0])))
     return {"axis": "dose", "lower": lower, "upper": upper, "point": point}

@@ -63,7 +63,9 @@
   };
   const label = (e, run) => [run.dose === null ? "" : `${e.dose.target} ${+run.dose.toPrecision(3)} ${e.dose.unit}`, run.under && `under ${run.under}`].filter(Boolean).join(", ") || "model";
   const look = n => ({ stroke: COLOURS[n % COLOURS.length], dash: DASHES[n % DASHES.length], width: 2, points: { show: false }, spanGaps: true });
-  const unit = o => `${o.name.length <= 28 ? o.name : o.id}${o.unit && ` (${o.unit})`}`;
+  // A label has the length of its axis.
+  const unit = (o, longest = 36) => { const of = o.unit && ` (${o.unit})`; return (o.name + of).length <= longest ? o.name + of : o.id + of; };
+  const axis = e => unit({ ...e.dose, id: e.dose.target }, 60);
 
   // Several runs on one axis of x: gaps where a run has no point, bridged by straight lines.
   const joined = lines => uPlot.join(lines.map(l => [l.x, l.y]));
@@ -72,14 +74,14 @@
     const [kind, id] = [choice.slice(0, 1), choice.slice(2)];
     if (kind === "m") {
       const d = e.data.find(x => x.id === id);
-      return { x: d.kind === "time" ? `time (${d.time})` : `${e.dose.name} (${e.dose.unit})`, y: `${id}, as measured`, dose: d.kind === "dose",
+      return { x: d.kind === "time" ? `time (${d.time})` : axis(e), y: `${id}, as measured`, dose: d.kind === "dose",
         lines: [{ label: "model", x: d.t, y: d.y }], points: d.points, low: d.kind === "dose" ? d.t : null };
     }
     const o = e.observables.find(x => x.id === id);
     if (kind === "t") return { x: `time (${e.time})`, y: unit(o), lines: e.runs.map(r => ({ label: label(e, r), x: r.t, y: r.y[id] })), points: [] };
     const groups = {};
     for (const r of e.runs) (groups[r.under] ??= []).push([r.dose, r.y[id].at(-1)]);
-    return { x: `${e.dose.name} (${e.dose.unit}); values at the end`, y: unit(o), dose: true, points: [], low: e.runs.map(r => r.dose),
+    return { x: `${axis(e)}; values at the end`, y: unit(o), dose: true, points: [], low: e.runs.map(r => r.dose),
       lines: Object.entries(groups).map(([under, pairs]) => { pairs.sort((a, b) => a[0] - b[0]); return { label: under ? `under ${under}` : "model", x: pairs.map(p => p[0]), y: pairs.map(p => p[1]) }; }) };
   };
 
@@ -118,12 +120,12 @@
         }
         ctx.fillRect(left, top, right - left, low - top);
         ctx.beginPath();
-        for (const [bound, y] of [[m.upper, top], [m.lower, low]]) if (bound !== null) { ctx.moveTo(left, y); ctx.lineTo(right, y); }
+        const outside = v => v !== null && (v > u.scales.y.max || v < u.scales.y.min);
+        for (const [bound, y] of [[m.upper, top], [m.lower, low]]) if (bound !== null && !outside(bound)) { ctx.moveTo(left, y); ctx.lineTo(right, y); }
         if (span[0] === span[1]) { ctx.moveTo((left + right) / 2, top); ctx.lineTo((left + right) / 2, low); }
         ctx.stroke();
         ctx.fillStyle = "#1b1f24";
         // An arrow where the interval is open or goes on beyond the picture.
-        const outside = v => v !== null && (v > u.scales.y.max || v < u.scales.y.min);
         if (m.upper === null || outside(m.upper)) arrow((left + right) / 2, top + edge, 0, -1);
         if (m.lower === null || outside(m.lower)) arrow((left + right) / 2, low - edge, 0, 1);
       } else {
@@ -175,9 +177,9 @@
       table.splice(0, table.length, ...extra);
     }
     const positive = (v.low || []).filter(x => x > 0);
-    const levels = v.lines.flatMap(l => l.y), [least, most] = [Math.min(...levels), Math.max(...levels)], room = (most - least) || Math.abs(most) || 1;
+    const levels = v.lines.flatMap(l => l.y), [least, most] = [Math.min(...levels), Math.max(...levels)], far = ((most - least) || Math.abs(most) || 1) * (one ? 3 : 1);
     // Of intervals far from the curves the nearer bound is shown if they are alone, else an arrow.
-    const bounds = marks.filter(m => m.axis === "y").flatMap(m => [m.lower, m.upper].filter(x => x !== null && (x > least - room && x < most + room || one && (x === m.lower ? x > m.point[1] : x < m.point[1]))));
+    const bounds = marks.filter(m => m.axis === "y").flatMap(m => [m.lower, m.upper].filter(x => x !== null && (x > least - far && x < most + far || one && (x === m.lower ? x > m.point[1] : x < m.point[1]))));
     const reach = [...v.points.flatMap(([, m, error]) => [m - error, m + error]), ...bounds];
     box.uplot = new uPlot({
       width: Math.max(280, Math.min(box.clientWidth, 1000)), height: 300,
