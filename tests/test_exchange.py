@@ -432,6 +432,7 @@ def test_tellurium_executes_the_sedml_and_gets_our_curves(model, experiment, tmp
         assert np.abs(values[rows] - expected).max() <= 1e-5 * max(np.ptp(ours), 1e-3 * np.abs(ours).max()), name
 
 
+@pytest.mark.slow
 def test_tellurium_executes_every_dose_of_a_series(tmp_path, by_tellurium):
     model = MODELS["insulin_cascade"]
     folder = model.export("sedml", tmp_path / "s", experiment="rat_dose_response")

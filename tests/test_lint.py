@@ -30,7 +30,10 @@ def evidence(**changes):
 
 def files(citations=("Paper2020",), **changes):
     return SimpleNamespace(
-        collection=None, parameters=lambda: evidence(**changes), metadata=SimpleNamespace(citations=citations)
+        collection=None,
+        parameters=lambda: evidence(**changes),
+        modules=dict,
+        metadata=SimpleNamespace(citations=citations),
     )
 
 

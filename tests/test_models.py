@@ -19,6 +19,7 @@ NAMES = library.catalogue()
 SIMULATED = [pytest.param(n, marks=[pytest.mark.slow] if n == "metaflammation" else []) for n in NAMES]
 """Years of the integrated model take a second each."""
 MODELS = {name: mf.load(name) for name in NAMES}
+COMPARED = [pytest.param(n, marks=[pytest.mark.slow] if MODELS[n].files.comp() else []) for n in NAMES]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -50,7 +51,7 @@ def test_result_does_not_depend_on_what_ran_before(name):
 
 
 @pytest.mark.copasi
-@pytest.mark.parametrize("name", SIMULATED)
+@pytest.mark.parametrize("name", COMPARED)
 def test_engines_agree_on_every_experiment(name):
     benches = {engine: MODELS[name].runs(engine) for engine in ("roadrunner", "copasi")}
     compared = MODELS[name].metadata.compared
@@ -211,7 +212,7 @@ def test_hierarchical_form_is_clean_and_says_what_the_flat_form_says(name):
 
 @pytest.mark.copasi
 @pytest.mark.parametrize("engine", ["roadrunner", "copasi"])
-@pytest.mark.parametrize("name", COMPOSED)
+@pytest.mark.parametrize("name", [n for n in SIMULATED if n.values[0] in COMPOSED])
 def test_hierarchical_form_moves_as_the_flat_form_in_both_engines(name, engine):
     model = MODELS[name]
     texts = model.sbml, sbml.flatten(model.files.comp(), name)
