@@ -10,7 +10,7 @@ import metaflammation as mf
 from metaflammation import library
 from metaflammation.errors import ExportError, ModelError
 from metaflammation.report import maps
-from metaflammation.report.glyphs import Arc, overview
+from metaflammation.report.glyphs import Arc, overview, tagged
 from metaflammation.report.labels import reading
 from metaflammation.report.network import network
 
@@ -116,6 +116,27 @@ def test_modules_are_frames_and_the_overview_shows_what_links_them():
     assert {n.id for n in links.nodes if n.glyph == "submap"} == {"cascade", "cytokines"}
     assert Arc("cytokines_SOCS3", "cascade", "inhibition") in links.arcs
     assert Arc("JNK_a", "cascade", "stimulation") in links.arcs
+
+
+def test_an_arc_of_the_overview_names_the_parameters_that_cut_it():
+    net = overview(network(mf.load("insulin_resistance")))
+    named = {(a.start, a.end): a.links for a in net.arcs if a.kind != "part"}
+    assert named["cytokines_SOCS3", "cascade"] == ("w_SOCS3",)
+    assert named["cytokines_SOCS3_hep", "cascade"] == ("w_SOCS3_hep",)
+    assert named["cytokines_JNK_p", "JNK_a"] == ("w_JNK",)
+    assert named["JNK_a", "cascade"] == ()
+    assert set(net.evidence) == {name for found in named.values() for name in found}
+    assert "[label=w_NFkB " in maps.source(net)
+
+
+def test_modules_are_joined_by_tags_and_by_no_arc_across_the_map():
+    net = network(mf.load("insulin_resistance"))
+    split = tagged(net)
+    modules = {n.id: n.module for n in split.nodes}
+    assert all(modules[a.start] == modules[a.end] for a in split.arcs)
+    assert len(split.arcs) == len(net.arcs)
+    tag = next(n for n in split.nodes if n.id == "cytokines_SOCS3.tag.cascade")
+    assert (tag.label, tag.remark, tag.module) == ("SOCS3", "adipocyte, from cytokines", "cascade")
 
 
 def net_of(model, form):

@@ -202,6 +202,20 @@ COMPOSED = [name for name in NAMES if MODELS[name].files.comp()]
 
 
 @pytest.mark.parametrize("name", COMPOSED)
+def test_scales_that_are_one_by_definition_carry_no_claim_in_modules_either(name):
+    from metaflammation import check
+
+    model = MODELS[name]
+    moved = check.movable(model)
+    modules = model.files.modules()
+    for inner, tier in modules.items():
+        alone = set(check.movable(MODELS[tier]))
+        assert {i.removeprefix(f"{inner}_") for i in moved if i.startswith(f"{inner}_f_")} <= alone
+    assert not [i for i in moved if i.startswith("w_")]
+    assert len(moved) > len(check.movable(MODELS[next(iter(modules.values()))]))
+
+
+@pytest.mark.parametrize("name", COMPOSED)
 def test_hierarchical_form_is_clean_and_says_what_the_flat_form_says(name):
     comp = MODELS[name].files.comp()
     assert sbml.findings(comp, name) == []

@@ -75,6 +75,25 @@ def test_a_name_that_ends_in_a_number_is_written_whole(insulin_cascade):
     assert "<mtext>AS</mtext>" not in text
 
 
+def test_equations_of_a_module_are_written_as_in_its_own_model_after_its_name():
+    model = mf.load("insulin_resistance")
+    found = {e.id: e for e in equations(model.sbml, model.id, model.files.modules())["Reaction rates"]}
+    words = re.findall(r"<m(?:text|i|o)>([^<]+)<", found["cascade_degrade_IR"].mathml)
+    assert words == [
+        "v",
+        "cascade_degrade_IR",
+        "&#x0003D;",
+        "cell",
+        "&#x000B7;",
+        "cascade:",
+        "k",
+        "deg_IR",
+        "&#x000B7;",
+        "cascade:",
+        "IR",
+    ]
+
+
 def read(experiment, **more):
     return Reading(**{"statistic": "final", "experiment": experiment, "observable": "Akt_pS473_total"} | more)
 

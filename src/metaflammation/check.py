@@ -60,6 +60,8 @@ class Checked:
         The model's value beside each calibration target that is no series.
     runs : int
         Number of runs simulated in each engine.
+    bench : Runs or None
+        The runs of the first engine, for who wants to draw them.
     """
 
     model: str
@@ -70,6 +72,7 @@ class Checked:
     fit: pd.DataFrame
     targets: pd.DataFrame
     runs: int
+    bench: Runs | None = None
 
     @property
     def agreed(self) -> bool:
@@ -166,7 +169,8 @@ def check_model(
         where=where,
         fit=measurements.agreement(model, benches[engines[0]]),
         targets=targets.agreement(model.targets.values(), benches[engines[0]]),
-        runs=len(next(iter(benches.values())).done),
+        runs=len(benches[engines[0]].done),
+        bench=benches[engines[0]],
     )
 
 
@@ -217,11 +221,17 @@ def _range(runs: Runs) -> tuple[np.ndarray, np.ndarray]:
 
 
 def movable(model: Model) -> list[str]:
-    """Return the parameters on which expectations can rest: all but zeros and scales that are one by definition."""
+    """Return the parameters on which expectations can rest.
+
+    Those are all but zeros, and scales (``f_``) and strengths of links (``w_``), also of modules, that are one by
+    definition: what they multiply is moved itself.
+    """
+    modules = model.files.modules() if model.files else {}
+    scales = tuple(f"{prefix}{role}" for prefix in ("", *(f"{m}_" for m in modules)) for role in ("f_", "w_"))
     return [
         e.id
         for e in model.elements.values()
-        if e.id in model.parameters and e.value and not (e.id.startswith("f_") and e.value == 1)
+        if e.id in model.parameters and e.value and not (e.id.startswith(scales) and e.value == 1)
     ]
 
 

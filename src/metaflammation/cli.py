@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from metaflammation.check import Checked
     from metaflammation.library import ModelFiles
     from metaflammation.model import Model
+    from metaflammation.runs import Runs
 
 NEGATIVE, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -530,8 +531,9 @@ def report(
     for loaded in models:
         if check_path and loaded.id not in known:
             raise DataError(f"{check_path}: holds no check of {loaded.id}")
-        checked = known.get(loaded.id) or as_json(_check_with_progress(loaded, engines, workers, all_shares=all_shares))
-        sections.append(_section_with_progress(loaded, checked))
+        now = None if check_path else _check_with_progress(loaded, engines, workers, all_shares=all_shares)
+        checked = as_json(now) if now else known[loaded.id]
+        sections.append(_section_with_progress(loaded, checked, now.bench if now else None))
         passed &= not (checked["counts"]["fails"] or checked["counts"]["unexpectedly holds"])
         passed &= checked["engines_agree"]
     files.write_text(output, page.render(sections), overwrite=force)
@@ -671,12 +673,12 @@ def _check_with_progress(model: Model, engines: tuple[str, ...], workers: int, *
         return check_model(model, engines, progress, workers, all_shares=all_shares)
 
 
-def _section_with_progress(model: Model, checked: dict[str, Any]) -> dict[str, Any]:
+def _section_with_progress(model: Model, checked: dict[str, Any], runs: Runs | None) -> dict[str, Any]:
     from metaflammation.report import page
 
     with _progress() as bar:
         task = bar.add_task("report", total=page.steps(model))
-        return page.section(model, checked, lambda what: bar.update(task, advance=1, description=what))
+        return page.section(model, checked, lambda what: bar.update(task, advance=1, description=what), runs)
 
 
 def _print_check(console: Console, checked: Checked) -> None:

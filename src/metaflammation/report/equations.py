@@ -10,11 +10,11 @@ from metaflammation import sbml
 from metaflammation.errors import missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 UPRIGHT = re.compile(r"\\mathrm\{((?:[^{}\\]|\\_)*)\}")
-NUMBERED = re.compile(r"\\mathrm\{([A-Za-z]+)\}_\{(\d+)\}")
-"""A word with a number as its subscript: the protein AS160, which is no element of a vector."""
+NUMBERED = re.compile(r"[A-Za-z]{2,}\d+")
+"""A word with a number, such as the protein AS160, which is no element of a vector."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,10 @@ class Equation:
     mathml: str
 
 
-def equations(text: str, where: str) -> dict[str, list[Equation]]:
+def equations(text: str, where: str, modules: Iterable[str] = ()) -> dict[str, list[Equation]]:
     """Return the equations of an SBML document in groups: rates of change, reactions, rules, initial values.
+
+    What belongs to one of ``modules`` is written as in its own model, after the name of the module and a colon.
 
     Raises
     ------
@@ -46,7 +48,7 @@ def equations(text: str, where: str) -> dict[str, list[Equation]]:
         from sbmlode import OdeSystem
     except ImportError:
         raise missing("sbmlode") from None
-    system = OdeSystem.from_sbml(sbml.document(text, where)).typeset()
+    system = OdeSystem.from_sbml(sbml.document(text, where)).typeset(wrap=_symbols(tuple(modules)))
     groups = {
         "Rates of change": [_equation(e.variable, e.lhs, e.lines) for e in system.odes],
         "Reaction rates": [_equation(e.variable, e.symbol, e.lines) for e in system.reactions],
@@ -59,12 +61,26 @@ def equations(text: str, where: str) -> dict[str, list[Equation]]:
 def _equation(variable: Any, left: str, lines: Iterable[str]) -> Equation:
     from latex2mathml.converter import convert
 
-    latex = NUMBERED.sub(r"\\mathrm{\1\2}", f"{left} = {' '.join(lines)}")
-    latex = UPRIGHT.sub(_as_text, latex)
+    latex = UPRIGHT.sub(_as_text, f"{left} = {' '.join(lines)}")
     # HTML ends its mathematics at an empty <mrow />, which these commands become.
     latex = latex.replace(r"\mathopen{}", "").replace(r"\mathclose{}", "")
     mathml = convert(latex, display="block").replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
     return Equation(variable.sid, variable.name or variable.sid, mathml)
+
+
+def _symbols(modules: tuple[str, ...]) -> Callable[[Any, str], str]:
+    """Return how symbols are written, for sbmlode."""
+    from sbmlode.symbols import typeset_symbol
+
+    def written(symbol: Any, text: str) -> str:
+        if text != typeset_symbol(symbol.sid, "latex"):
+            return text  # the rate of a reaction
+        module = max((m for m in modules if symbol.sid.startswith(f"{m}_")), key=len, default="")
+        inner = symbol.sid.removeprefix(f"{module}_")
+        text = rf"\mathrm{{{inner}}}" if NUMBERED.fullmatch(inner) else typeset_symbol(inner, "latex")
+        return rf"{{\mathrm{{{module}:}}{text}}}" if module else text
+
+    return written
 
 
 def _as_text(match: re.Match[str]) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -16,8 +20,8 @@ class Node:
     glyph : str
         ``macromolecule``, ``simple chemical``, ``complex``, ``nucleic acid feature``, ``unspecified entity``,
         ``biological activity`` (a variable that a rule computes), ``phenotype`` (one on which nothing rests),
-        ``perturbing agent`` (a parameter that experiments set), ``process``, ``source and sink``
-        or ``submap`` (a module).
+        ``perturbing agent`` (a parameter that experiments set), ``process``, ``source and sink``,
+        ``submap`` (a module) or ``tag`` (something of another module).
     label : str
         What is written in it.
     name : str
@@ -45,12 +49,14 @@ class Arc:
     """One arc.
 
     Its kind is ``consumption``, ``production``, ``catalysis``, ``stimulation``, ``inhibition``, ``modulation`` (with no
-    one direction) or, in an overview, ``part``.
+    one direction) or, in an overview, ``part``. ``links`` names the couplings of a composed model without which it
+    would not be.
     """
 
     start: str
     end: str
     kind: str
+    links: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ class Network:
         Name of each module and compartment by its id.
     left_out : int
         Number of reactions that are not drawn: synthesis and degradation that nothing regulates.
+    evidence : dict
+        Evidence grade of each coupling.
     """
 
     title: str
@@ -72,6 +80,7 @@ class Network:
     arcs: tuple[Arc, ...]
     frames: dict[str, str]
     left_out: int
+    evidence: Mapping[str, str] = field(default_factory=dict)
 
 
 def overview(net: Network) -> Network:
@@ -94,5 +103,28 @@ def overview(net: Network) -> Network:
             kept[arc.end] = replace(nodes[arc.end], compartment="")
         if source.module:
             arcs.append(Arc(source.module, source.id, "part"))
-        arcs.append(Arc(source.id, target, "stimulation" if arc.kind == "catalysis" else arc.kind))
-    return Network(net.title, (*modules, *kept.values()), tuple(dict.fromkeys(arcs)), net.frames, 0)
+        arcs.append(Arc(source.id, target, "stimulation" if arc.kind == "catalysis" else arc.kind, arc.links))
+    links: dict[Arc, dict[str, None]] = {}
+    for arc in arcs:
+        links.setdefault(arc, {}).update(dict.fromkeys(arc.links))
+    joined = tuple(replace(arc, links=tuple(found)) for arc, found in links.items())
+    return Network(net.title, (*modules, *kept.values()), joined, net.frames, 0, net.evidence)
+
+
+def tagged(net: Network) -> Network:
+    """Return a network whose modules are joined by tags instead of arcs across the whole map."""
+    nodes = {n.id: n for n in net.nodes}
+    tags: dict[str, Node] = {}
+    arcs = []
+    for arc in net.arcs:
+        source, target = nodes[arc.start], nodes[arc.end]
+        if source.module == target.module:
+            arcs.append(arc)
+            continue
+        name = f"{source.id}.tag.{target.module}"
+        remark = ", ".join(r for r in (source.remark, source.module and f"from {source.module}") if r)
+        tags[name] = replace(
+            target, id=name, glyph="tag", label=source.label, name=source.name, states=source.states, remark=remark
+        )
+        arcs.append(replace(arc, start=name))
+    return replace(net, nodes=(*net.nodes, *tags.values()), arcs=tuple(dict.fromkeys(arcs)))

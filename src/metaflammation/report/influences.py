@@ -128,6 +128,20 @@ class Directions:
         rising = float((felt > 0).mean())
         return 1 if rising >= CLEAR else -1 if rising <= 1 - CLEAR else 0
 
+    def cut_by(self, switch: str, formula: str, name: str) -> bool:
+        """Return whether a name acts on a formula only as long as a switch is not zero."""
+        hidden = {k: v for k, v in self._rules.items() if k not in self._free}
+        moved = self._state | {name: self._state[name] * (1 + STEP)}
+        with np.errstate(all="ignore"):
+            try:
+                off, on = (
+                    [_evaluate(formula, dict(state) | value, hidden) for state in (self._state, moved)]
+                    for value in ({switch: 0.0}, {})
+                )
+            except (NameError, SyntaxError, TypeError):
+                return False
+        return bool(np.all(off[0] == off[1]) and np.any(on[0] != on[1]))
+
     def doubles(self, formula: str) -> bool:
         """Return whether a formula doubles when everything that is drawn doubles: a sum, or a share of a constant."""
         hidden = {k: v for k, v in self._rules.items() if k not in self._free}

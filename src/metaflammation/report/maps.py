@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from metaflammation import files
 from metaflammation.errors import ExportError, MetaflammationError, missing
+from metaflammation.report.glyphs import tagged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,6 +37,7 @@ LOOKS = {
     "biological activity": {"shape": "box", "style": "filled", "fillcolor": "#ffffff"},
     "phenotype": {"shape": "hexagon", "style": "filled", "fillcolor": "#ffffff"},
     "submap": {"shape": "box", "style": "filled,bold", "fillcolor": "#f7f9fb", "fontsize": "13", "margin": "0.3,0.2"},
+    "tag": {"shape": "cds", "style": "filled", "fillcolor": "#ffffff", "margin": "0.12,0.08"},
     "perturbing agent": {
         "shape": "polygon",
         "sides": "4",
@@ -135,7 +137,8 @@ def source(net: Network, *, stamp: bool = True) -> str:
     )  # fmt: skip
     graph.attr("node", fontname=FONT, fontsize="10", margin="0.08,0.04", height="0.3", width="0.3", color="#444444")
     graph.attr("edge", arrowsize="0.6", color="#444444", penwidth="0.9")
-    for module, inside in _grouped(net.nodes, "module"):
+    shown = tagged(net)
+    for module, inside in _grouped(shown.nodes, "module"):
         look = {"label": net.frames[module], "fillcolor": "#f7f9fb", "color": "#8899aa"} if module else {}
         with _frame(graph, module, look) as frame:
             for place, nodes in _grouped(inside, "compartment"):
@@ -143,14 +146,17 @@ def source(net: Network, *, stamp: bool = True) -> str:
                 with _frame(frame, f"{module}_{place}", look) as inner:
                     for node in nodes:
                         _draw(inner, node)
-    modules = {n.id: n.module for n in net.nodes}
-    for arc in net.arcs:
+    whole = any(n.glyph == "submap" for n in net.nodes)
+    for arc in shown.arcs:
         near = {"weight": "8"} if arc.start.endswith(".none") or arc.end.endswith(".none") else {}
-        if modules[arc.start] != modules[arc.end]:
-            # Modules stand side by side, each laid out for itself.
-            near["constraint"] = "false"
+        if whole and arc.links:
+            near |= {"label": "\n".join(_link(name, net) for name in arc.links), "fontsize": "8", "fontname": FONT}
         graph.edge(arc.start, arc.end, id=f"{arc.start}-{arc.kind}-{arc.end}", **ARROWS[arc.kind], **near)
     return str(graph.source)
+
+
+def _link(name: str, net: Network) -> str:
+    return name if net.evidence[name] == "assumed" else f"{name} ({net.evidence[name]})"
 
 
 def _caption(net: Network) -> str:
@@ -163,6 +169,10 @@ def _caption(net: Network) -> str:
         "part": "dashed: part of",
     }
     legend = "; ".join(text for kind, text in words.items() if any(a.kind == kind for a in net.arcs))
+    if any(a.links for a in net.arcs) and any(n.glyph == "submap" for n in net.nodes):
+        legend += "; on arcs: the parameter that cuts the link at 0, assumed unless it says otherwise"
+    elif any(n.module for n in net.nodes):
+        legend += "; flag: something of another module"
     note = f"{net.left_out} reactions of turnover that nothing regulates are not drawn" if net.left_out else ""
     below = "".join(f'<BR/><FONT POINT-SIZE="9">{line}</FONT>' for line in (legend, note) if line)
     return f"<<B>{escape(net.title)}</B>{below}>"

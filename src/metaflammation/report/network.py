@@ -35,7 +35,10 @@ LONGEST, LONGEST_ACTIVITY = 30, 48
 ROLE = re.compile(r"[A-Za-z]_")
 """The prefix that says the role of a parameter: ``k_``, ``K_``, ``n_`` and the like."""
 
-SWITCH = ("f_", "w_", "s_")
+LINK = "w_"
+"""Prefix of the strength of a link between modules: one, or zero where it is cut."""
+
+SWITCH = ("f_", LINK, "s_")
 """Prefixes of shares and switches, which are no perturbations of their own."""
 
 
@@ -60,6 +63,8 @@ class _Reader:
         self._equations = Equations.of(self._sbml)
         self._species = [s.getId() for s in self._sbml.getListOfSpecies()]
         self._moving = self._equations.moving(self._species)
+        own = self._model.files.own_parameters() if self._modules and self._model.files else {}
+        self._links = {name: row.evidence for name, row in own.items() if name.startswith(LINK)}
         self._trial = Directions(self._equations, self._moving - set(self._equations.rules))
 
     def network(self) -> Network:
@@ -80,7 +85,12 @@ class _Reader:
         formulas = self._equations.rates | {r: f for r, f in self._equations.rules.items() if r in drawn}
         for name, formula in formulas.items():
             arcs += [
-                Arc(source, name, _influence(directions.direction(formula, source)))
+                Arc(
+                    source,
+                    name,
+                    _influence(directions.direction(formula, source)),
+                    self._links_of(formula, source, free, directions),
+                )
                 for source in self._sources(formula, free)
                 if source != name
             ]
@@ -88,7 +98,7 @@ class _Reader:
         entities = [self._node(i, used_by_others=any(a.start == i for a in arcs)) for i in drawn]
         perturbing = [replace(self._node(i), glyph="perturbing agent") for i in agents if i in used]
         nodes = _among_neighbours([*(n for n in entities if n.id in used), *perturbing, *processes], arcs)
-        return Network(self._title(), tuple(nodes), tuple(dict.fromkeys(arcs)), self._frames(), left_out)
+        return Network(self._title(), tuple(nodes), tuple(dict.fromkeys(arcs)), self._frames(), left_out, self._links)
 
     def _title(self) -> str:
         return self._model.metadata.title if self._model.metadata else self._model.id
@@ -184,8 +194,29 @@ class _Reader:
             arcs.append(Arc(empty, name, "consumption") if not reactants else Arc(name, empty, "production"))
         catalysed = bool(reactants and products) and element.sbo in ENZYMATIC
         enzymes = set(self._equations.inputs(formula)) if catalysed else set()
-        arcs += [Arc(s, name, self._modifier(s, signs[s], enzyme=s in enzymes)) for s in acting]
+        arcs += [
+            Arc(
+                s,
+                name,
+                self._modifier(s, signs[s], enzyme=s in enzymes),
+                self._links_of(formula, s, free, directions),
+            )
+            for s in acting
+        ]
         return nodes, arcs
+
+    def _links_of(self, formula: str, source: str, free: set[str], directions: Directions) -> tuple[str, ...]:
+        """Return the links between modules through which something acts on a formula."""
+        if not self._links:
+            return ()
+        near = self._switches(formula, free)
+        return tuple(w for w in self._links if w in near and directions.cut_by(w, formula, source))
+
+    def _switches(self, formula: str, free: set[str]) -> set[str]:
+        """Return the links in a formula and in the rules that are not drawn on which it rests."""
+        words = set(self._equations.inputs(formula))
+        hidden = (words & set(self._equations.rules)) - free
+        return (words & set(self._links)).union(*(self._switches(self._equations.rules[r], free) for r in hidden))
 
     def _modifier(self, source: str, sign: int, *, enzyme: bool) -> str:
         if enzyme and sign > 0 and self._glyph(source) in {"macromolecule", "complex"}:

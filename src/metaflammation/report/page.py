@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from metaflammation.model import Model
+    from metaflammation.runs import Runs
 
     Progress = Callable[[str], None]
 
@@ -62,7 +63,9 @@ def steps(model: Model) -> int:
     return len(model.experiments) + 3
 
 
-def section(model: Model, checked: Mapping[str, Any], progress: Progress = lambda _: None) -> dict[str, Any]:
+def section(
+    model: Model, checked: Mapping[str, Any], progress: Progress = lambda _: None, runs: Runs | None = None
+) -> dict[str, Any]:
     """Return what the page says of a model.
 
     Parameters
@@ -73,6 +76,8 @@ def section(model: Model, checked: Mapping[str, Any], progress: Progress = lambd
         What a check found, as :func:`metaflammation.check.as_json` gives it.
     progress : callable, optional
         Told the name of each piece of work before it begins.
+    runs : Runs, optional
+        Where the model was simulated for the check; else it is simulated again.
 
     Raises
     ------
@@ -85,8 +90,8 @@ def section(model: Model, checked: Mapping[str, Any], progress: Progress = lambd
     progress("map")
     pictures = _maps(model)
     progress("equations")
-    formulas = equations(model.sbml, model.id)
-    found = curves.experiments(model, model.runs(), progress)
+    formulas = equations(model.sbml, model.id, model.files.modules() if model.files else ())
+    found = curves.experiments(model, runs or model.runs(), progress)
     progress("tables")
     rows = [_expectation(model, name, by_engine) for name, by_engine in outcomes.items()]
     parameters = _parameters(model)

@@ -46,7 +46,10 @@
   for (const button of document.querySelectorAll(".map .fit")) {
     const box = button.closest("figure").querySelector(".scroll");
     const view = box.querySelector("svg").viewBox.baseVal;
-    if (view.width > view.height) box.classList.add("broad");
+    const size = view.width * 4 / 3;
+    box.style.setProperty("--natural", `${size}px`);
+    // What would be too small to read starts in its own size.
+    if (box.clientWidth && box.clientWidth < .55 * size) button.setAttribute("aria-pressed", box.classList.toggle("fitted"));
     button.addEventListener("click", () => button.setAttribute("aria-pressed", box.classList.toggle("fitted")));
   }
 
