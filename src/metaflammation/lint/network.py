@@ -67,22 +67,26 @@ def _taking_part(model: Any) -> set[str]:
     }
 
 
-def orphans(subject: Subject) -> Iterator[tuple[str, bool]]:
-    """Return every species, and whether it takes part in something."""
+def _mentioned(subject: Subject) -> Iterator[tuple[str, Any, set[str]]]:
+    """Return each model with its prefix and what stands in its formulas or is set; none where a package has its say."""
     if OWN_RULES & set(subject.packages):
         return
     for prefix, model in subject.models:
-        used = _taking_part(model) | in_formulas(model) | _set(model) | subject.outline.mentioned
+        yield prefix, model, in_formulas(model) | _set(model) | subject.outline.mentioned
+
+
+def orphans(subject: Subject) -> Iterator[tuple[str, bool]]:
+    """Return every species, and whether it takes part in something."""
+    for prefix, model, mentioned in _mentioned(subject):
+        used = mentioned | _taking_part(model)
         for s in model.getListOfSpecies():
             yield f"{prefix}species {s.getId()}", s.getId() in used
 
 
 def _read(subject: Subject) -> Iterator[tuple[str, bool]]:
     """Return every parameter, and whether something reads it, or sets it so that it can be read off."""
-    if OWN_RULES & set(subject.packages):
-        return
-    for prefix, model in subject.models:
-        used = in_formulas(model) | _set(model) | _factors(model) | subject.outline.mentioned
+    for prefix, model, mentioned in _mentioned(subject):
+        used = mentioned | _factors(model)
         for p in model.getListOfParameters():
             yield f"{prefix}parameter {p.getId()}", p.getId() in used
         for r in model.getListOfReactions():
