@@ -294,6 +294,8 @@ def test_export_that_fails_or_is_interrupted_midway_leaves_everything_as_it_was(
         raise failure
 
     monkeypatch.setattr(Path, method, fail)
+    if method == "replace":
+        monkeypatch.setattr(files, "_exchange", fail)
     with pytest.raises(KeyboardInterrupt if method == "replace" else ExportError):
         model.export(form, path, overwrite=existing, **arguments)
     assert failed
