@@ -15,7 +15,7 @@ from lxml import etree
 
 import metaflammation as mf
 from conftest import TINY
-from metaflammation import library, sbml
+from metaflammation import files, library, sbml
 from metaflammation.compile import compile_file
 from metaflammation.errors import ExportError
 from metaflammation.exchange import FORMS, copasi, derived, inapplicable
@@ -23,6 +23,7 @@ from metaflammation.records import Experiment
 from metaflammation.timecourse import TimeCourse
 
 MODELS = {name: mf.load(name) for name in library.catalogue()}
+CHEAP = [pytest.param(n, marks=[pytest.mark.slow] if n != "insulin_cascade" else []) for n in MODELS]
 FIRST = 2
 """Experiments of each model that every run of the tests exports; the others are slow in sum."""
 SINGLE = [
@@ -177,6 +178,15 @@ def test_derived_sbml_keeps_what_an_initial_assignment_computes(tmp_path):
     ]
 
 
+def test_derived_sbml_of_what_has_decayed_to_next_to_nothing_can_be_read(tiny):
+    tiny.conditions = {"gone": {"B": 1e-320}}
+    experiment = {"id": "e", "title": "e", "duration": 5, "periods": [{"conditions": ["gone"]}]}
+    tiny.experiments = {"e": Experiment.model_validate(experiment)}
+    text = derived.document(tiny, tiny.experiments["e"])
+    assert sbml.findings(text) == []
+    assert sbml.elements(text)["B"].value == 0.0
+
+
 def test_document_of_a_series_names_the_dose_that_it_holds():
     model = MODELS["insulin_cascade"]
     text = derived.document(model, model.experiments["rat_dose_response"])
@@ -205,6 +215,7 @@ def test_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
                 raise KeyboardInterrupt
             return real(self, target)
 
+        patch.setattr(files, "_exchange", lambda *_: False)
         patch.setattr(Path, "replace", fail_at_the_second)
         with pytest.raises(KeyboardInterrupt):
             MODELS["insulin_cascade"].export("petab-v1", folder, overwrite=True)
@@ -283,6 +294,8 @@ def test_export_that_fails_or_is_interrupted_midway_leaves_everything_as_it_was(
         raise failure
 
     monkeypatch.setattr(Path, method, fail)
+    if method == "replace":
+        monkeypatch.setattr(files, "_exchange", fail)
     with pytest.raises(KeyboardInterrupt if method == "replace" else ExportError):
         model.export(form, path, overwrite=existing, **arguments)
     assert failed
@@ -291,30 +304,42 @@ def test_export_that_fails_or_is_interrupted_midway_leaves_everything_as_it_was(
 
 
 KILLED = """
-import os, signal, sys
+import signal, sys, time
 from pathlib import Path
-from metaflammation import cli
+from metaflammation import cli, files
 number, sys.argv = int(sys.argv[1]), ["metaflammation", *sys.argv[2:]]
-Path.replace = lambda self, target: os.kill(os.getpid(), number)
+def die(*_):
+    signal.raise_signal(number)
+    while True:
+        time.sleep(0.01)
+Path.replace = files._exchange = die
 cli.main()
 """
 
 
+@pytest.mark.parametrize("existing", [False, True], ids=["new", "existing"])
 @pytest.mark.parametrize(
     "form", [pytest.param("sbml", id="file"), pytest.param("petab-v1", id="folder", marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda n: n.name)
-def test_export_that_is_killed_on_the_command_line_leaves_no_half_of_it(number, form, tmp_path):
-    arguments = ["export", "insulin_cascade", "--to", form, "-o", str(tmp_path / "x")]
+def test_export_that_is_killed_on_the_command_line_leaves_no_half_of_it(number, form, existing, tmp_path):
+    path = tmp_path / "x"
+    if existing and FORMS[form].ending:
+        path.write_text("mine", "utf-8")
+    elif existing:
+        path.mkdir()
+        (path / "mine").write_text("mine", "utf-8")
+    before = everything_in(tmp_path)
+    arguments = ["export", "insulin_cascade", "--to", form, "-o", str(path), "--force"]
     command = [sys.executable, "-c", KILLED, str(int(number)), *arguments]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
-    assert not (tmp_path / "x").exists()
     if number == signal.SIGINT:
         assert done.returncode == 130
         assert "Traceback" not in done.stderr
-        assert list(tmp_path.iterdir()) == []
+        assert everything_in(tmp_path) == before
     else:
         assert done.returncode == -number
+        assert {p: found for p, found in everything_in(tmp_path).items() if p.parts[0] == "x"} == before
 
 
 @pytest.mark.parametrize(
@@ -366,12 +391,25 @@ def test_copasi_file_has_the_same_bytes_from_any_process(experiment, fresh_pytho
     )
     # Beside other files of the model, in a process where COPASI has seen other models.
     MODELS["insulin_cascade"].engine("copasi")
-    _, text, _ = copasi.documents(MODELS["insulin_cascade"], ["insulin_step_10nM", experiment, None])
+    model = MODELS["insulin_cascade"]
+    files = [
+        derived.Derived(model, model.experiments[e]) if e else None for e in ("insulin_step_10nM", experiment, None)
+    ]
+    _, text, _ = copasi.documents(model, files)
     assert fresh_python(code).strip() == hashlib.sha256(text.encode()).hexdigest()
 
 
+def initial_values(dm):
+    """Return the initial values of a COPASI model by name."""
+    model = dm.getModel()
+    quantities = (model.getCompartments(), model.getModelValues())
+    found = {e.getObjectName(): e.getInitialValue() for q in quantities for e in map(q.get, range(q.size()))}
+    species = model.getMetabolites()
+    return found | {e.getObjectName(): e.getInitialConcentration() for e in map(species.get, range(species.size()))}
+
+
 @pytest.mark.copasi
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", CHEAP)
 def test_copasi_file_of_a_model_has_a_parameter_set_for_each_condition(name):
     import COPASI
 
@@ -379,17 +417,17 @@ def test_copasi_file_of_a_model_has_a_parameter_set_for_each_condition(name):
     dm = COPASI.CRootContainer.addDatamodel()
     try:
         assert dm.loadModelFromString(copasi.document(model), "")
+        before = initial_values(dm)
         sets = dm.getModel().getModelParameterSets()
         assert [sets.get(n).getObjectName() for n in range(sets.size())] == list(model.conditions)
-        condition = list(model.conditions)[-1]
-        sets.get(sets.size() - 1).updateModel()
-        values = dm.getModel().getModelValues()
-        found = {values.get(n).getObjectName(): values.get(n).getInitialValue() for n in range(values.size())}
-        metabolites = dm.getModel().getMetabolites()
-        for n in range(metabolites.size()):
-            found[metabolites.get(n).getObjectName()] = metabolites.get(n).getInitialConcentration()
-        for target, value in model.conditions[condition].items():
-            assert found[model.elements[target].name] == pytest.approx(value, rel=1e-12)
+        # What no condition sets and no initial assignment computes stays; one condition leaves nothing of another.
+        computed = {e.name for e in model.elements.values() if e.assigned or e.value is None}
+        for condition, parameters in ((c, sets.get(n)) for n, c in enumerate(model.conditions)):
+            assert parameters.updateModel()
+            expected = before | {model.elements[i].name: v for i, v in model.conditions[condition].items()}
+            found = initial_values(dm)
+            wrong = {k for k, v in expected.items() if k not in computed and found[k] != pytest.approx(v, rel=1e-12)}
+            assert wrong == set(), condition
     finally:
         COPASI.CRootContainer.removeDatamodel(dm)
 

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -145,3 +146,18 @@ def test_umask_is_left_as_it_was(tmp_path):
         assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
     finally:
         os.umask(before)
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["exchanged", "renamed twice"])
+def test_folder_is_replaced_and_keeps_what_else_lies_in_it(at_once, tmp_path, monkeypatch):
+    folder = tmp_path / "x"
+    files.write_folder(folder, {"a": "1", "b": "1"})
+    (folder / "mine").write_text("mine", "utf-8")
+    if at_once:
+        # A single step: there is no moment without a folder of that name.
+        monkeypatch.setattr(Path, "replace", None)
+    else:
+        monkeypatch.setattr(files, "_exchange", lambda *_: False)
+    files.write_folder(folder, {"a": "2", "c": "2"}, overwrite=True, replacing=["b"])
+    assert {p.name: p.read_text("utf-8") for p in folder.iterdir()} == {"a": "2", "c": "2", "mine": "mine"}
+    assert names(tmp_path) == ["x"]

@@ -12,7 +12,7 @@ LAYERS = [
     "diff", "diff_attributes", "diff_validation", "starter", "report.fit_page", "report.fits", "report.tables",
     "report.page", "report.curves", "report.intervals", "report.equations", "report.provenance", "report.references",
     "report.maps", "report.network", "report.influences", "report.labels", "report.glyphs", "report", "build",
-    "exchange", "exchange.omex", "exchange.copasi", "exchange.sedml", "exchange.derived",
+    "exchange", "exchange.omex", "exchange.copasi", "exchange.sedml", "exchange.apart", "exchange.derived",
     "exchange.petab", "exchange.petab.version_1", "exchange.petab.version_2",
     "exchange.petab.document", "exchange.petab.texts", "exchange.petab.fitted", "_copasi", "_sedml", "fit",
     "problem",

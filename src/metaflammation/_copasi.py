@@ -1,23 +1,28 @@
 """Write COPASI files in a process of its own: what COPASI writes depends on every model that its process has seen.
 
-``python -m metaflammation._copasi`` reads JSON from standard input, a list of jobs, and prints JSON: the texts, or
-an object with ``error``. A job has ``sbml``, ``title``, ``duration`` (min), ``steps``, ``tolerances`` (relative,
-absolute), ``plots`` (title to a list of [name, whether it is a concentration]) and ``sets`` (name to values by id).
+``python -m metaflammation._copasi BYTES`` answers the jobs of :class:`~metaflammation.guarded.Guarded`. A job has
+``sbml``, ``title``, ``duration`` (min), ``steps``, ``tolerances`` (relative, absolute), ``plots`` (title to a list of
+[name, whether it is a concentration]) and ``sets`` (name to values by id).
 """
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from metaflammation import children
+from metaflammation import guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from metaflammation.engines.copasi import DataModel
+    from metaflammation.sbml import Element
 
 
 def write(job: dict[str, Any]) -> str:
     """Return the text of one COPASI file."""
     import basico
-    import COPASI
 
     from metaflammation import sbml
     from metaflammation.engines.copasi import DataModel, set_tolerances
@@ -25,15 +30,11 @@ def write(job: dict[str, Any]) -> str:
 
     relative, absolute = job["tolerances"]
     solver = Solver(relative_tolerance=relative, absolute_tolerance=absolute)
-    data = DataModel(job["sbml"], sbml.elements(job["sbml"]), solver)
+    elements = sbml.elements(job["sbml"])
+    data = DataModel(job["sbml"], elements, solver)
     model, task = data.handle.getModel(), data.handle.getTask("Time-Course")
     model.setObjectName(job["title"])
-    for name, values in job["sets"].items():
-        data.set(values)
-        found = COPASI.CModelParameterSet(name)
-        model.getModelParameterSets().addAndOwn(found)
-        found.createFromModel()
-        data.restore()
+    _add_sets(data, elements, job["sets"])
     task.setScheduled(True)
     set_tolerances(task, solver)
     problem = task.getProblem()
@@ -51,6 +52,47 @@ def write(job: dict[str, Any]) -> str:
         if not data.handle.saveModel(str(path), True):
             raise RuntimeError("COPASI could not write the file")
         return path.read_text("utf-8")
+
+
+def _add_sets(data: DataModel, elements: Mapping[str, Element], sets: dict[str, dict[str, float]]) -> None:
+    """Add a parameter set for each condition, with the value of everything that some condition sets.
+
+    Each set undoes what another one did; complete ones would make a hundred megabytes of the integrated model.
+    """
+    import COPASI
+
+    changed = {element for values in sets.values() for element in values}
+    # COPASI counts particles: those in a compartment that changes have to change with it.
+    changed |= {e.id for e in elements.values() if e.compartment in changed}
+    held = {data.entities[i].getCN().getString() for i in changed & data.entities.keys()}
+    for name, values in sets.items():
+        data.set(values)
+        found = COPASI.CModelParameterSet(name)
+        data.handle.getModel().getModelParameterSets().addAndOwn(found)
+        found.createFromModel()
+        data.restore()
+        for group in [found.getChild(n) for n in range(found.size())]:
+            _leave_only(group, held)
+
+
+def _leave_only(group: Any, held: set[str]) -> None:
+    """Empty a group of parameters but for those held: COPASI crashes when single ones are removed."""
+    import COPASI
+
+    particles = COPASI.CCore.Framework_ParticleNumbers
+    kept = []
+    for p in map(group.getChild, range(group.size())):
+        # As text: what COPASI hands out lives no longer than the parameter.
+        name, formula = p.getCN().getString(), str(p.getInitialExpression())
+        if name in held:
+            kept.append((p.getType(), name, p.getSimulationType(), p.getValue(particles), formula))
+    group.clear()
+    for kind, name, simulation, value, formula in kept:
+        parameter = group.add(kind)
+        parameter.setCN(COPASI.CCommonName(name))
+        parameter.setSimulationType(simulation)
+        parameter.setValue(value, particles)
+        parameter.setInitialExpression(formula)
 
 
 def forget_functions(known: set[str]) -> None:
@@ -79,4 +121,4 @@ def write_apart(job: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    children.answer(write_apart)
+    guarded.serve(write_apart)

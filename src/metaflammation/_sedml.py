@@ -1,16 +1,16 @@
 """Write SED-ML with libSEDML in a process of its own: once it is loaded, libSBML gives objects of the wrong kind.
 
-``python -m metaflammation._sedml`` reads JSON from standard input, a list of jobs, and prints JSON: the texts, or an
-object with ``error``. A job has ``title``, ``model`` (its name), ``source`` (the SBML file), ``duration`` (min),
-``intervals``, ``settings`` (KiSAO term to value, as text), ``runs`` (each ``id``, ``label``, and ``change``: a path and
-a value, or null), ``variables`` (each ``id``, ``name``, ``path``) and ``plots`` (each a title and ids of variables).
+``python -m metaflammation._sedml BYTES`` answers the jobs of :class:`~metaflammation.guarded.Guarded`. A job has
+``title``, ``model`` (its name), ``source`` (the SBML file), ``duration`` (min), ``intervals``, ``settings`` (KiSAO term
+to value, as text), ``runs`` (each ``id``, ``label``, and ``change``: a path and a value, or null), ``variables`` (each
+``id``, ``name``, ``path``) and ``plots`` (each a title and ids of variables).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from metaflammation import children
+from metaflammation import guarded
 
 CVODE = "KISAO:0000019"
 TIME = "urn:sedml:symbol:time"
@@ -121,4 +121,4 @@ def _plot(parsed: Any, name: str, title: str, job: dict[str, Any], shown: list[s
 
 
 if __name__ == "__main__":
-    children.answer(write)
+    guarded.serve(write)

@@ -403,7 +403,7 @@ def export(model: str, form: str, output: Path | None, experiment: str | None, f
     if model != "all":
         loaded = load(model)
         path = output or Path(exchange.default_name(loaded, form, experiment))
-        click.echo(f"wrote {loaded.export(form, path, experiment=experiment, overwrite=force)}")
+        click.echo(f"wrote {_export_with_progress(loaded, form, path, experiment=experiment, overwrite=force)}")
         return
     if experiment:
         raise DataError("an experiment belongs to one model; name the model instead of 'all'")
@@ -413,15 +413,11 @@ def export(model: str, form: str, output: Path | None, experiment: str | None, f
     for name, path in paths.items():
         if not reasons[name]:
             exchange.check_free(form, path, overwrite=force)
-    with _progress() as bar:
-        task = bar.add_task(form, total=len(models))
-        for loaded in models:
-            bar.update(task, description=f"{loaded.id}: {form}")
-            if reasons[loaded.id]:
-                click.echo(f"skipped {loaded.id}: {reasons[loaded.id]}")
-            else:
-                click.echo(f"wrote {loaded.export(form, paths[loaded.id], overwrite=force)}")
-            bar.update(task, advance=1)
+    for loaded in models:
+        if reasons[loaded.id]:
+            click.echo(f"skipped {loaded.id}: {reasons[loaded.id]}")
+        else:
+            click.echo(f"wrote {_export_with_progress(loaded, form, paths[loaded.id], overwrite=force)}")
 
 
 @app.command()
@@ -671,6 +667,16 @@ def _check_with_progress(model: Model, engines: tuple[str, ...], workers: int, *
             bar.update(task, advance=1, description=what)
 
         return check_model(model, engines, progress, workers, all_shares=all_shares)
+
+
+def _export_with_progress(model: Model, form: str, path: Path, **how: Any) -> Path:
+    from metaflammation import exchange
+
+    with _progress() as bar:
+        task = bar.add_task(f"{model.id}: {form}", total=exchange.steps(model, form, how.get("experiment")) or None)
+        return exchange.export(
+            model, form, path, progress=lambda what: bar.update(task, advance=1, description=f"{form}: {what}"), **how
+        )
 
 
 def _section_with_progress(model: Model, checked: dict[str, Any], runs: Runs | None) -> dict[str, Any]:

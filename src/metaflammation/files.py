@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,7 +94,11 @@ def check_folder(path: Path, *, overwrite: bool) -> None:
 def write_folder(
     path: str | Path, contents: Mapping[str, str], *, overwrite: bool = False, replacing: Iterable[str] = ()
 ) -> None:
-    """Write text files into a folder, all or none; what else lies in it stays, but for the files ``replacing``."""
+    """Write text files into a folder, all or none; what else lies in it stays, but for the files ``replacing``.
+
+    On Linux a process that is killed leaves the old folder or the new one. Elsewhere a kill in the moment between two
+    renames leaves neither under its name, but both in the hidden folder beside, as ``old`` and ``new``.
+    """
     path = Path(path)
     check_folder(path, overwrite=overwrite)
     with refusals(path), tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as temporary:
@@ -106,14 +111,32 @@ def write_folder(
             (new / name).unlink(missing_ok=True)
         for name, text in contents.items():
             (new / name).write_text(text, "utf-8")
-        if path.is_dir():
-            path.replace(old)
-        try:
+        if not path.is_dir():
             new.replace(path)
-        except BaseException:
-            if old.is_dir() and not path.exists():
-                old.rename(path)
-            raise
+        elif not _exchange(new, path):
+            # A kill between these two leaves both contents, whole, in the temporary folder beside.
+            path.replace(old)
+            try:
+                new.replace(path)
+            except BaseException:
+                if old.is_dir() and not path.exists():
+                    old.rename(path)
+                raise
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders in a single step, so that whoever is killed leaves one or the other; false if impossible."""
+    if sys.platform != "linux":
+        return False
+    import ctypes
+
+    # Constants of Linux: relative paths count from the working directory; exchange.
+    here, exchange = -100, 2
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except AttributeError:
+        return False
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0)
 
 
 def write_bytes(path: str | Path, content: bytes, *, overwrite: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""A process of its own for each reader of strangers' files: libSBML crashes on some, and on others wants all memory."""
+"""A process of its own for a library that crashes, or wants all memory, or cannot share a process with another."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ MEMORY = 4 << 30
 """Bytes of address space that a guarded worker may take."""
 
 FILE_LIMIT = 120.0
-"""Seconds that a guarded worker may take for one file."""
+"""Seconds that a guarded worker may take for one file of a stranger."""
 
 
 class Guarded:
-    """A child process for libraries that can crash, or want all memory, on files of strangers.
+    """A child process that is handed one job at a time, as a line of JSON, and answers with a line of JSON.
 
-    It is handed one job at a time, as a line of JSON, and answers with a line of JSON. After a crash, or when time is
-    up, a new one is started for the next job.
+    After a crash, or when time is up, a new one is started for the next job. ``library`` is what is at work in it.
     """
 
-    def __init__(self, module: str, time_limit: float = FILE_LIMIT, memory: int = MEMORY) -> None:
+    def __init__(
+        self, module: str, time_limit: float = FILE_LIMIT, memory: int = MEMORY, library: str = "libSBML"
+    ) -> None:
         self.command = [sys.executable, "-m", module, str(memory)]
+        self.library = library
         self.time_limit = time_limit
         self._process: subprocess.Popen[str] | None = None
 
@@ -68,7 +70,9 @@ class Guarded:
         if not line:
             code = process.wait()
             self._stop()
-            raise ModelError(f"{where}: libSBML crashed on it ({_death(code)}); it may be damaged, or made to do so")
+            raise ModelError(
+                f"{where}: {self.library} crashed on it ({_death(code)}); it may be damaged, or made to do so"
+            )
         found = json.loads(line)
         if "error" in found:
             raise ModelError(found["error"] if found["told"] else f"{where}: {found['error']}")
@@ -128,7 +132,7 @@ def serve(answers: Callable[[dict[str, Any]], Any]) -> None:
         except MemoryError:
             result = {"error": f"needs more than {int(sys.argv[1]) / 1e9:.1f} GB of memory", "told": False}
         except Exception as error:  # noqa: BLE001 - whatever goes wrong is an answer
-            result = {"error": f"cannot be examined ({type(error).__name__}: {error}); please report it", "told": False}
+            result = {"error": f"cannot be handled ({type(error).__name__}: {error}); please report it", "told": False}
         out.write(json.dumps(result) + "\n")
         out.flush()
 

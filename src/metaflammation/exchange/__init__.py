@@ -10,9 +10,12 @@ from metaflammation import files, measurements, sbml
 from metaflammation.errors import ExportError, unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from metaflammation.model import Model
+
+    Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,19 @@ def inapplicable(model: Model, form: str) -> str | None:
     return None
 
 
-def export(model: Model, form: str, path: Path, *, experiment: str | None, overwrite: bool) -> Path:
-    """Write one form of a model; see :meth:`metaflammation.Model.export`."""
+def export(
+    model: Model,
+    form: str,
+    path: Path,
+    *,
+    experiment: str | None = None,
+    overwrite: bool = False,
+    progress: Progress = lambda _: None,
+) -> Path:
+    """Write one form of a model; see :meth:`metaflammation.Model.export`.
+
+    ``progress`` is called with what was written, :func:`steps` times.
+    """
     if form not in FORMS:
         raise ExportError(unknown("form", form, FORMS))
     if experiment is not None and not FORMS[form].experiment:
@@ -70,11 +84,11 @@ def export(model: Model, form: str, path: Path, *, experiment: str | None, overw
         raise ExportError(f"{model.id}: {reason}")
     check_free(form, path, overwrite=overwrite)
     if FORMS[form].ending:
-        files.write_bytes(path, _file(model, form, experiment), overwrite=overwrite)
+        files.write_bytes(path, _file(model, form, experiment, progress), overwrite=overwrite)
     else:
         # The two versions of PEtab share a folder's names, but only one has this table.
         replacing = ("experiments.tsv",) if form in PETAB else ()
-        files.write_folder(path, _folder(model, form, experiment), overwrite=overwrite, replacing=replacing)
+        files.write_folder(path, _folder(model, form, experiment, progress), overwrite=overwrite, replacing=replacing)
     return path
 
 
@@ -84,15 +98,21 @@ def check_free(form: str, path: Path, *, overwrite: bool) -> None:
     check(path, overwrite=overwrite)
 
 
-def _file(model: Model, form: str, experiment: str | None) -> bytes:
+def steps(model: Model, form: str, experiment: str | None = None) -> int:
+    """Return how often :func:`export` reports progress."""
+    experiments = 1 if experiment else len(model.experiments)
+    return {"omex": 2 * experiments + 1, "sedml": experiments, "copasi": 1}.get(form, 0)
+
+
+def _file(model: Model, form: str, experiment: str | None, progress: Progress) -> bytes:
     if form == "omex":
         from metaflammation.exchange import omex
 
-        return omex.archive(model)
+        return omex.archive(model, progress)
     if form == "copasi":
         from metaflammation.exchange import copasi
 
-        text = copasi.document(model, experiment)
+        text = copasi.document(model, experiment, progress)
     elif form == "sbml-l3v1":
         text = sbml.to_level(model.sbml, 3, 1, model.id)
     elif form == "antimony":
@@ -104,11 +124,11 @@ def _file(model: Model, form: str, experiment: str | None) -> bytes:
     return text.encode()
 
 
-def _folder(model: Model, form: str, experiment: str | None) -> dict[str, str]:
+def _folder(model: Model, form: str, experiment: str | None, progress: Progress) -> dict[str, str]:
     if form in PETAB:
         from metaflammation.exchange import petab
 
         return petab.tables(model, PETAB[form])
     from metaflammation.exchange import sedml
 
-    return sedml.files(model, experiment)
+    return sedml.files(model, experiment, progress)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from metaflammation import children
-from metaflammation.exchange import derived
+from metaflammation.exchange import apart, derived
+from metaflammation.exchange.derived import Derived
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from metaflammation.exchange import Progress
     from metaflammation.model import Model
     from metaflammation.records import Experiment
 
 
-def document(model: Model, experiment: str | None = None) -> str:
+def document(model: Model, experiment: str | None = None, progress: Progress = lambda _: None) -> str:
     """Return the text of a COPASI file, the same bytes each time.
 
     With an experiment it starts equilibrated, later periods are events, and opened in COPASI, *Run* gives the curves
@@ -27,21 +28,26 @@ def document(model: Model, experiment: str | None = None) -> str:
     ExportError
         If the experiment does not exist or COPASI refuses the model.
     """
-    return documents(model, [experiment])[0]
+    of = Derived(model, derived.experiment(model, experiment)) if experiment else None
+    return next(documents(model, [of], progress))
 
 
-def documents(model: Model, experiments: Iterable[str | None]) -> list[str]:
-    """Return the texts of several COPASI files of a model; see :func:`document`."""
-    jobs = [_job(model, derived.experiment(model, name) if name else None) for name in experiments]
-    texts = children.ask("metaflammation._copasi", jobs, model.id)
-    return [stable(text) for text in texts]
+def documents(
+    model: Model, experiments: Iterable[Derived | None], progress: Progress = lambda _: None
+) -> Iterator[str]:
+    """Yield the texts of several COPASI files of a model; see :func:`document`."""
+    jobs = (_job(model, e) for e in experiments)
+    for e, text in zip(experiments, apart.texts("metaflammation._copasi", "COPASI", jobs, model.id), strict=True):
+        progress(f"{e.experiment.id if e else model.id}: COPASI")
+        yield stable(text)
 
 
-def _job(model: Model, experiment: Experiment | None) -> dict[str, Any]:
+def _job(model: Model, of: Derived | None) -> dict[str, Any]:
+    experiment = of.experiment if of else None
     shape = experiment or next(iter(model.experiments.values()), None)
-    shown = derived.by_unit(model, derived.shown(model, experiment))
+    shown = derived.by_unit(model, of.shown if of else derived.shown(model, None))
     return {
-        "sbml": derived.document(model, experiment) if experiment else model.sbml,
+        "sbml": of.document if of else model.sbml,
         "title": _title(model, experiment),
         "duration": derived.duration(model, shape) if shape else 60.0,
         "steps": (shape.points if shape else 121) - 1,

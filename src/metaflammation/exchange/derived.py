@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from metaflammation import expectations, sbml
+from metaflammation.engines import Plan
 from metaflammation.errors import ExportError, unknown
 from metaflammation.simulate import Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from metaflammation.engines import Plan
     from metaflammation.model import Model
     from metaflammation.records import Experiment
     from metaflammation.sbml import Element
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
 ROUND_OFF = 1e-6
 """A variable that changes less than this, relative to its size, stays as it is."""
+
+FEW = 12
+"""Curves that one can tell apart."""
 
 
 def document(model: Model, experiment: Experiment) -> str:
@@ -29,7 +35,8 @@ def document(model: Model, experiment: Experiment) -> str:
     import libsbml
 
     plan = _plan(model, experiment, grid=False)
-    start = dict(zip(model.engine().columns, model.engine().run(plan)[0], strict=True))
+    beginning = Plan(plan.initial, plan.equilibration, plan.phases[:1], (0.0,))
+    start = dict(zip(model.engine().columns, model.engine().run(beginning)[0], strict=True))
     parsed = sbml.document(model.sbml, model.id)
     derived = parsed.getModel()
     minute = sbml.minute(model.sbml, model.id)
@@ -47,6 +54,24 @@ def document(model: Model, experiment: Experiment) -> str:
         note += f" Of the doses of {experiment.doses.target} it holds the highest, {highest_dose(experiment)}."
     derived.appendNotes(f'<p xmlns="http://www.w3.org/1999/xhtml">{note}</p>')
     return str(libsbml.writeSBMLToString(parsed))
+
+
+@dataclass(frozen=True)
+class Derived:
+    """An experiment as files tell it; what has to be simulated for it is simulated once."""
+
+    model: Model
+    experiment: Experiment
+
+    @cached_property
+    def document(self) -> str:
+        """Return the SBML; see :func:`document`."""
+        return document(self.model, self.experiment)
+
+    @cached_property
+    def shown(self) -> list[str]:
+        """Return the variables worth a plot; see :func:`shown`."""
+        return shown(self.model, self.experiment)
 
 
 def duration(model: Model, experiment: Experiment) -> float:
@@ -83,8 +108,13 @@ def moving(model: Model, experiment: Experiment | None) -> set[str]:
 
 
 def shown(model: Model, experiment: Experiment | None) -> list[str]:
-    """Return the variables worth a plot: those that move and that expectations read, or else all that move."""
-    read = {r.observable for e in model.expectations.values() for r in expectations.readings(e.value)}
+    """Return the variables worth a plot: those that move and that expectations read, or else all that move.
+
+    An expectation that reads more variables than one can tell apart, such as that the whole state returns, does not
+    say which are worth it.
+    """
+    together = [{r.observable for r in expectations.readings(e.value)} for e in model.expectations.values()]
+    read = {name for names in together if len(names) <= FEW for name in names}
     found = moving(model, experiment)
     chosen = found & read or found
     return [i for i in model.elements if i in chosen]
@@ -106,6 +136,9 @@ def _plan(model: Model, experiment: Experiment, *, grid: bool = True) -> Plan:
 
 def _set(derived: Any, model: Model, element: str, value: float) -> None:
     item = derived.getElementBySId(element)
+    if abs(value) < sys.float_info.min:
+        # What has decayed for years; libSBML writes such numbers and refuses to read them.
+        value = 0.0
     if model.elements[element].assigned:
         return
     if model.elements[element].kind == "species":

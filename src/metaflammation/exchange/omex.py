@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from metaflammation import library, measurements
 from metaflammation.exchange import copasi, petab, sedml
+from metaflammation.exchange.derived import Derived
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from metaflammation.exchange import Progress
     from metaflammation.model import Model
 
 FORMATS = {
@@ -30,15 +32,17 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)
 """What a zip file can say of a time: none, so that the same model gives the same bytes."""
 
 
-def archive(model: Model) -> bytes:
+def archive(model: Model, progress: Progress = lambda _: None) -> bytes:
     """Return a COMBINE archive: SBML, SED-ML and COPASI files of every experiment, a README, and metadata.
 
     Every experiment counts as a master: what executes the archive runs all. The same model gives the same bytes.
     """
-    own, *others = copasi.documents(model, [None, *model.experiments])
+    experiments = [Derived(model, e) for e in model.experiments.values()]
+    own, *others = copasi.documents(model, [None, *experiments], progress)
     contents: dict[str, str] = {f"{model.id}.xml": model.sbml, f"{model.id}.cps": own}
     if model.experiments:
-        contents |= {f"experiments/{name}": content for name, content in sedml.files(model).items()}
+        described = sedml.documents(model, experiments, progress)
+        contents |= {f"experiments/{name}": content for name, content in described.items()}
     contents |= {f"experiments/{name}.cps": text for name, text in zip(model.experiments, others, strict=True)}
     if measurements.fitted(model):
         contents |= {f"petab/{name}": text for name, text in petab.tables(model).items()}

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from metaflammation import children
 from metaflammation.engines.roadrunner import MAXIMUM_STEPS
-from metaflammation.exchange import derived
+from metaflammation.exchange import apart, derived
+from metaflammation.exchange.derived import Derived
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from metaflammation.exchange import Progress
     from metaflammation.model import Model
-    from metaflammation.records import Experiment
     from metaflammation.sbml import Element
 
 LISTS = {"species": "listOfSpecies", "parameter": "listOfParameters", "compartment": "listOfCompartments"}
 VALUES = {"species": "initialConcentration", "parameter": "value", "compartment": "size"}
 
 
-def files(model: Model, experiment: str | None = None) -> dict[str, str]:
+def files(model: Model, experiment: str | None = None, progress: Progress = lambda _: None) -> dict[str, str]:
     """Return, by file name, a SED-ML document and the SBML that it simulates, for one experiment or for each.
 
     Later periods are events of the SBML and its start is equilibrated, because simulators disagree about what carries
@@ -29,16 +31,23 @@ def files(model: Model, experiment: str | None = None) -> dict[str, str]:
         If the model has not this experiment.
     """
     named = [derived.experiment(model, experiment)] if experiment else list(model.experiments.values())
-    documents = children.ask("metaflammation._sedml", [_job(model, e) for e in named], model.id)
+    return documents(model, [Derived(model, e) for e in named], progress)
+
+
+def documents(model: Model, experiments: Sequence[Derived], progress: Progress = lambda _: None) -> dict[str, str]:
+    """Return the files of several experiments by name; see :func:`files`."""
+    jobs = (_job(model, e) for e in experiments)
     found = {}
-    for e, document in zip(named, documents, strict=True):
-        found[f"{e.id}.sedml"] = document
-        found[f"{e.id}.xml"] = derived.document(model, e)
+    for e, text in zip(experiments, apart.texts("metaflammation._sedml", "libSEDML", jobs, model.id), strict=True):
+        found[f"{e.experiment.id}.sedml"] = text
+        found[f"{e.experiment.id}.xml"] = e.document
+        progress(f"{e.experiment.id}: SED-ML")
     return found
 
 
-def _job(model: Model, experiment: Experiment) -> dict[str, Any]:
-    elements = [model.elements[i] for i in derived.shown(model, experiment)]
+def _job(model: Model, of: Derived) -> dict[str, Any]:
+    experiment = of.experiment
+    elements = [model.elements[i] for i in of.shown]
     runs: list[dict[str, Any]] = [{"id": "run", "label": "", "change": None}]
     plots = [
         (title, [e.id for e in shown]) for title, shown in derived.by_unit(model, [e.id for e in elements]).items()
