@@ -16,7 +16,7 @@ LAYERS = [
     "exchange.petab", "exchange.petab.version_1", "exchange.petab.version_2",
     "exchange.petab.document", "exchange.petab.texts", "exchange.petab.fitted", "_copasi", "_sedml", "fit",
     "problem",
-    "targets", "measurements", "expectations", "statistics", "runs",
+    "targets", "measurements", "expectations", "runs", "statistics",
     "simulate", "timecourse", "figures", "engines", "engines.copasi", "engines.roadrunner",
     "lint.run", "_worker", "lint", "lint.rules", "lint.score", "lint.catalogue", "lint.terms", "lint.network",
     "lint.general", "lint.unit_checks", "lint.subject",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Experiment,
         ModelMetadata,
         ParameterEvidence,
+        Population,
         Target,
     )
 
@@ -186,6 +187,11 @@ class Model:
     def targets(self) -> dict[str, Target]:
         """Return the calibration targets that are no series, by id; empty for an own file."""
         return self.files.targets() if self.files else {}
+
+    @cached_property
+    def populations(self) -> dict[str, Population]:
+        """Return the named populations, by id; empty for an own file."""
+        return self.files.populations() if self.files else {}
 
     @cached_property
     def expectations(self) -> dict[str, Expectation]:

@@ -17,6 +17,7 @@ from metaflammation.units import QuantityLike, minutes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     from matplotlib.axes import Axes
 
 LEGIBLE = 8
@@ -50,6 +51,17 @@ class TimeCourse:
         """Return one variable over time."""
         self._check(observable)
         return self.data[observable]
+
+    @property
+    def times(self) -> np.ndarray:
+        """Return the output times in min."""
+        return self.data.index.to_numpy()
+
+    def curves(self, observables: Sequence[str]) -> np.ndarray:
+        """Return variables as an array of shape (times, observables)."""
+        for observable in observables:
+            self._check(observable)
+        return self.data[list(observables)].to_numpy()
 
     def select(self, observables: Sequence[str] = ()) -> TimeCourse:
         """Return the run with some of its variables; with all of them if none is named."""
