@@ -140,7 +140,10 @@ def _correlated(parts: list[Distribution], covariance: np.ndarray, points: np.nd
     z = np.zeros_like(points)
     values = np.empty_like(points)
     for k, part in enumerate(parts):
-        mean = np.log10(part.centre) + z @ factor[k]
+        mean = np.full(len(points), np.log10(part.centre))
+        for j in range(k):
+            # Element by element: a product of matrices would round otherwise in a batch of another size.
+            mean += factor[k, j] * z[:, j]
         sd = factor[k, k]
         z[:, k] = _normal(points[:, k], (np.log10(part.lower) - mean) / sd, (np.log10(part.upper) - mean) / sd)
         values[:, k] = np.clip(10.0 ** (mean + sd * z[:, k]), part.lower, part.upper)
