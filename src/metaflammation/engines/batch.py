@@ -5,6 +5,8 @@ An engine that integrates many individuals at once needs no more than :class:`Ba
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,12 +17,12 @@ from metaflammation.engines.roadrunner import RoadRunnerEngine
 from metaflammation.errors import SimulationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from metaflammation.records import Solver
     from metaflammation.sbml import Element
 
-STEPS = 100_000
+STEPS = 20_000
 """Steps that the solver may take between two output points: one individual must not hold up all others."""
 
 
@@ -80,9 +82,11 @@ class RoadRunnerBatch(RoadRunnerEngine):
 
     lanes = 1
 
-    def __init__(self, sbml: str, elements: Mapping[str, Element], solver: Solver) -> None:
+    def __init__(self, sbml: str, elements: Mapping[str, Element], solver: Solver, steps: int = STEPS) -> None:
+        # The solver's library prints what we keep as the reason of a failure; it looks here when it is set up.
+        os.environ.setdefault("SUNLOGGER_ERROR_FILENAME", os.devnull)
         super().__init__(sbml, elements, solver)
-        self.rr.integrator.maximum_num_steps = STEPS
+        self.rr.integrator.maximum_num_steps = steps
         self._indices = {name: k for k, name in enumerate(self.rr.model.getGlobalParameterIds())}
         self._prepared: dict[tuple[int, tuple[str, ...], tuple[str, ...]], _Prepared] = {}
         self._states: dict[tuple[Any, ...], list[float]] = {}
@@ -101,7 +105,8 @@ class RoadRunnerBatch(RoadRunnerEngine):
         failures = {}
         for row, individual in enumerate(draws):
             try:
-                values[row] = self._one(prepared, individual)
+                with _silent():
+                    values[row] = self._one(prepared, individual)
             except (RuntimeError, SimulationError) as error:
                 failures[row] = f"libRoadRunner: {' '.join(str(error).split())}"
                 continue
@@ -176,6 +181,19 @@ class RoadRunnerBatch(RoadRunnerEngine):
         rr.model.setTime(0.0)
         for s, value in zip(self._state, self._states[key], strict=True):
             rr[s] = value
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep libRoadRunner from printing errors that it also raises."""
+    import roadrunner
+
+    level = roadrunner.Logger.getLevel()
+    roadrunner.Logger.setLevel(roadrunner.Logger.LOG_FATAL)
+    try:
+        yield
+    finally:
+        roadrunner.Logger.setLevel(level)
 
 
 @dataclass(frozen=True)

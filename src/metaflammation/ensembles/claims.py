@@ -95,7 +95,8 @@ class Claims:
                     failed[e.id][row] = True
                     continue
                 try:
-                    values[e.id][row] = evaluate(e.value, runs)
+                    with np.errstate(all="ignore"):
+                        values[e.id][row] = evaluate(e.value, runs)
                 except SimulationError as error:
                     failed[e.id][row] = True
                     reason = reason or str(error)
@@ -124,8 +125,8 @@ class DrawnRuns(Runs):
     def __init__(self, claims: Claims) -> None:
         subject = claims.subject
         self.batch: BatchEngine = subject.engine()
-        # What starts at random states is no plan for many: it uses the same instance, one run at a time.
-        super().__init__(self.batch, subject.elements, claims.experiments, claims.conditions)  # type: ignore[arg-type]
+        # What starts at random states is no plan for many, and needs the tolerances of the model.
+        super().__init__(subject.engine(exact=True), subject.elements, claims.experiments, claims.conditions)  # type: ignore[arg-type]
         self._claims = claims
         self._wanted = _wanted(claims.expectations, subject.elements)
         self._plans: dict[tuple[str, float | None, tuple[str, ...]], tuple[Plan, tuple[str, ...], np.ndarray]] = {}

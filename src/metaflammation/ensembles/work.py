@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from metaflammation.engines import Plan
-from metaflammation.engines.batch import BatchEngine, RoadRunnerBatch
+from metaflammation.engines.batch import STEPS, BatchEngine, RoadRunnerBatch
 from metaflammation.expectations import TIMES
 from metaflammation.records import Solver, arm_id
 from metaflammation.simulate import Protocol as Course
@@ -72,15 +72,18 @@ class Subject:
     sbml: str
     elements: Mapping[str, Element]
     solver: Solver
+    exact: Solver | None = None
+    """Tolerances of the model itself, for what needs them."""
 
-    def engine(self) -> BatchEngine:
+    def engine(self, *, exact: bool = False) -> BatchEngine:
         """Return the engine of this thread for this model, compiled once."""
+        solver, steps = (self.exact, 5 * STEPS) if exact and self.exact else (self.solver, STEPS)
         kept: dict[Any, BatchEngine] = _here.__dict__.setdefault("engines", {})
-        key = hash(self.sbml), self.solver
+        key = hash(self.sbml), solver, steps
         if key not in kept:
             if len(kept) >= ENGINES:
                 kept.clear()
-            kept[key] = RoadRunnerBatch(self.sbml, self.elements, self.solver)
+            kept[key] = RoadRunnerBatch(self.sbml, self.elements, solver, steps)
         return kept[key]
 
 
