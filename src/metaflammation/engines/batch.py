@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from metaflammation.records import Solver
     from metaflammation.sbml import Element
 
-STEPS = 20_000
+STEPS = 50_000
 """Steps that the solver may take between two output points: one individual must not hold up all others."""
 
 

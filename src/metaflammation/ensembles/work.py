@@ -77,7 +77,7 @@ class Subject:
 
     def engine(self, *, exact: bool = False) -> BatchEngine:
         """Return the engine of this thread for this model, compiled once."""
-        solver, steps = (self.exact, 5 * STEPS) if exact and self.exact else (self.solver, STEPS)
+        solver, steps = (self.exact, 2 * STEPS) if exact and self.exact else (self.solver, STEPS)
         kept: dict[Any, BatchEngine] = _here.__dict__.setdefault("engines", {})
         key = hash(self.sbml), solver, steps
         if key not in kept:
