@@ -55,8 +55,8 @@ class ModelMetadata(Record):
     citations: tuple[str, ...] = ()
     solver: Solver = Solver()
     measured_cv: float = Field(default=0.25, gt=0)
-    """Coefficient of variation of measured parameters where parameters are drawn: an assumption, since few sources state
-    how sure they are, and most of those the scatter within one laboratory."""
+    """Coefficient of variation of measured parameters where parameters are drawn: an assumption, since few sources
+    state how sure they are, and most of those the scatter within one laboratory."""
     compared: tuple[str, ...] = ()
     """Experiments that a second engine repeats; all of them if empty."""
 
@@ -79,9 +79,10 @@ class Metadata(Record):
 class ParameterEvidence(Record):
     """Where the value of one parameter comes from; the value itself stands in the Antimony source.
 
-    ``role`` says why a value stays as it is when parameters are drawn: an ``input`` is what a condition or another model
-    sets (a dose, a gene dose, a switch of the experiment), a ``definition`` fixes a unit, a scale, a link's weight or a
-    guard of the solver. An ``integer`` is drawn among whole numbers. Without one the parameter is a quantity of nature.
+    ``role`` says why a value stays as it is when parameters are drawn: an ``input`` is what a condition or another
+    model sets (a dose, a gene dose, a switch of the experiment), a ``definition`` fixes a unit, a scale, the weight of
+    a link or a guard of the solver. An ``integer`` is drawn among whole numbers. Without a role the parameter is a quantity of
+    nature.
     """
 
     id: str

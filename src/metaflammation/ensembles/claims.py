@@ -76,7 +76,9 @@ class Claims:
         fits = [x for _, c in joint.correlated for x in (c.shape, c)]
         values = [(e.id, e.value) for e in self.expectations]
         protocols = [self.experiments, {n: dict(c) for n, c in self.conditions.items()}, self.starts]
-        return digest(self.subject.sbml, self.subject.solver, values, protocols, joint.parts, sorted(joint.twins.items()), *fits)
+        return digest(
+            self.subject.sbml, self.subject.solver, values, protocols, joint.parts, sorted(joint.twins.items()), *fits
+        )
 
     def batch(self, number: int) -> Part:
         """Return the value of each expectation in each set of one batch."""

@@ -50,4 +50,4 @@ def read(files: ModelFiles) -> pd.DataFrame:
 
 def text(covariance: pd.DataFrame) -> str:
     """Return the covariance as the file holds it."""
-    return covariance.to_csv(sep="\t", float_format="%.6g")
+    return str(covariance.to_csv(sep="\t", float_format="%.6g"))

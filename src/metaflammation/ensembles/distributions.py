@@ -99,9 +99,11 @@ def of_evidence(model: Model, spread: float | str = BOUNDS) -> Joint:
     if spread != BOUNDS and (isinstance(spread, str) or not spread > 1):
         raise DataError(f"spread {spread}: give a factor above 1, or {BOUNDS!r}")
     blocks = [(n, c) for n, c in _covariances(model.files, "") if len(n)]
-    named = {i: p for i, p in model.estimated.items() if i not in model.elements and i in {x for n, _ in blocks for x in n}}
+    named = {
+        i: p for i, p in model.estimated.items() if i not in model.elements and i in {x for n, _ in blocks for x in n}
+    }
     deviation = {n: float(np.sqrt(c[k, k])) for names, c in blocks for k, n in enumerate(names)}
-    cv = model.metadata.measured_cv if model.metadata else ModelMetadata.model_fields["measured_cv"].default
+    cv = model.files.metadata.measured_cv
     twins = _twins(model, model.files)
     parts = []
     for name, row in sorted(model.parameters.items()):
@@ -117,7 +119,11 @@ def of_evidence(model: Model, spread: float | str = BOUNDS) -> Joint:
     ]
     moving = {p.id for p in parts if p.kind == "fitted"}
     kept = [_among(names, c, moving) for names, c in blocks]
-    return Joint(tuple(parts), tuple((n, c) for n, c in kept if n), {t: o for t, o in twins.items() if o in {p.id for p in parts}})
+    return Joint(
+        tuple(parts),
+        tuple((n, c) for n, c in kept if n),
+        {t: o for t, o in twins.items() if o in {p.id for p in parts}},
+    )
 
 
 def _twins(model: Model, files: ModelFiles) -> dict[str, str]:

@@ -134,8 +134,13 @@ def simulate(
         if statistics:
             files.check_free(statistics_path(path), overwrite=overwrite)
     about = describe(population, work) | {"experiment": experiment, "dose": dose}
-    units = population.units | {work.column(r, arm): r.unit(population.model.elements) for arm, _ in work.arms for r in work.readouts}
-    with finished(work, about, path, workers, scheduler, progress) as folder, tempfile.TemporaryDirectory() as temporary:
+    units = population.units | {
+        work.column(r, arm): r.unit(population.model.elements) for arm, _ in work.arms for r in work.readouts
+    }
+    with (
+        finished(work, about, path, workers, scheduler, progress) as folder,
+        tempfile.TemporaryDirectory() as temporary,
+    ):
         whole = path or Path(temporary) / "ensemble.parquet"
         found = _statistics(work, folder.sketches(), population.model.elements, about) if statistics else None
         kept = _curves(work, folder, population.model.elements, about) if curves else None

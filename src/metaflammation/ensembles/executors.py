@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 ATTEMPTS = 3
 """How often a batch is begun anew whose process was killed."""
 
+PATIENCE = "10s"
+"""How long a scheduler may take to answer."""
+
 AHEAD = 2
 """Batches that wait for each worker: more would only fill memory."""
 
 
-def run(work: Work, numbers: Iterable[int], workers: int = 1, scheduler: str | None = None) -> Iterator[tuple[int, Part]]:
+def run(
+    work: Work, numbers: Iterable[int], workers: int = 1, scheduler: str | None = None
+) -> Iterator[tuple[int, Part]]:
     """Return number and result of each batch as it is finished, in any order.
 
     Parameters
@@ -86,7 +91,7 @@ def _dask(work: Work, numbers: Iterable[int], scheduler: str) -> Iterator[tuple[
     except ImportError:
         raise missing("'metaflammation[ensemble]'") from None
     try:
-        client = Client(scheduler, timeout="10s", set_as_default=False)
+        client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise SimulationError(f"the Dask scheduler {scheduler} does not answer: {error}") from None
     with client:

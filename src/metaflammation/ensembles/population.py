@@ -85,7 +85,9 @@ class VirtualPopulation:
 
         What makes a person holds over what an experiment sets; a parameter of which we are unsure does not.
         """
-        shared: dict[str, Any] = dict(merge_conditions(self.conditions, self.model.conditions, f"population {self.name}"))
+        shared: dict[str, Any] = dict(
+            merge_conditions(self.conditions, self.model.conditions, f"population {self.name}")
+        )
         drawn = symbols(self.draws)
         return (shared | drawn, {}) if self.name else (shared, drawn)
 
@@ -94,17 +96,28 @@ class VirtualPopulation:
         raw: Mapping[str, Mapping[str, Any]] = self.model.files.conditions() if self.model.files else {}
         drawn = set(self.draws.names)
         return {
-            name: {t: v if isinstance(v, str) and v in drawn else self.model.conditions[name][t] for t, v in changes.items()}
+            name: {
+                t: v if isinstance(v, str) and v in drawn else self.model.conditions[name][t]
+                for t, v in changes.items()
+            }
             for name, changes in raw.items()
         }
 
 
 def make(
-    model: Model, n: int, seed: int, name: str | None, spread: float | str, sampler: str, conditions: tuple[str, ...] = ()
+    model: Model,
+    n: int,
+    seed: int,
+    name: str | None,
+    spread: float | str,
+    sampler: str,
+    conditions: tuple[str, ...] = (),
 ) -> VirtualPopulation:
     """Return a population; see :meth:`metaflammation.Model.population`."""
     if name is None:
-        return VirtualPopulation(model, Draws(distributions.of_evidence(model, spread), n, seed, sampler), None, conditions)
+        return VirtualPopulation(
+            model, Draws(distributions.of_evidence(model, spread), n, seed, sampler), None, conditions
+        )
     if name not in model.populations:
         raise DataError(f"{model.id}: {unknown('population', name, model.populations)}")
     found = model.populations[name]

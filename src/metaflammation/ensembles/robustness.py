@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metaflammation import files, tables
+from metaflammation import files
 from metaflammation.ensembles import population as populations
 from metaflammation.ensembles.claims import FAILED, Claims
 from metaflammation.ensembles.distributions import BOUNDS
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
     from metaflammation.ensembles.population import VirtualPopulation
     from metaflammation.model import Model
-    from metaflammation.records import Expectation
 
     Progress = Callable[[int, int], None]
 
@@ -104,7 +102,11 @@ def run(
         raise DataError(f"{model.id}: has no expectations")
     population = populations.make(model, n, seed, None, spread, "sobol")
     work = claims(population, starts)
-    about = describe(population, work) | {"spread": spread, "starts": starts, "solver": work.subject.solver.model_dump()}
+    about = describe(population, work) | {
+        "spread": spread,
+        "starts": starts,
+        "solver": work.subject.solver.model_dump(),
+    }
     path = Path(output) if output is not None else None
     if path is not None:
         files.check_free(path, overwrite=overwrite)

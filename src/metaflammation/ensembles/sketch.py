@@ -75,7 +75,7 @@ class Sketch:
     @property
     def sd(self) -> np.ndarray:
         """Return the standard deviation of each cell."""
-        return np.sqrt(self.squares / max(self.count - 1, 1))
+        return np.asarray(np.sqrt(self.squares / max(self.count - 1, 1)))
 
     def quantile(self, share: float) -> np.ndarray:
         """Return the value below which this share of the sample lies, for each cell."""
@@ -85,7 +85,7 @@ class Sketch:
         # Each cell holds ``count`` values, so its first bucket that reaches the rank is found in one search.
         found = np.searchsorted(total, np.unique(rank))
         values = _value(code[found]).reshape(self.mean.shape)
-        return np.clip(values, self.low, self.high)
+        return np.asarray(np.clip(values, self.low, self.high))
 
 
 def _codes(values: np.ndarray) -> np.ndarray:

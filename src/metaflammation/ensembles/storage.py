@@ -53,7 +53,9 @@ class Folder:
         try:
             known = json.loads((self.path / MANIFEST).read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise DataError(f"{self.path / MANIFEST}: cannot be read ({error}); remove the folder to begin anew") from None
+            raise DataError(
+                f"{self.path / MANIFEST}: cannot be read ({error}); remove the folder to begin anew"
+            ) from None
         other = [k for k in self.manifest.keys() | known.keys() if known.get(k) != self.manifest.get(k)]
         if other:
             said = "; ".join(f"{k} was {known.get(k)!r}, is {self.manifest.get(k)!r}" for k in sorted(other))
@@ -118,13 +120,13 @@ class Folder:
 
 def table(part: Part) -> Any:
     """Return a batch as an Arrow table, one row an individual."""
-    import pyarrow
+    import pyarrow as pa
 
     n = len(part.failures)
     columns: dict[str, Any] = {"individual": np.arange(part.start, part.start + n)}
     columns |= dict(part.columns)
-    columns[REASON] = pyarrow.array(list(part.failures), pyarrow.string())
-    return pyarrow.table(columns)
+    columns[REASON] = pa.array(list(part.failures), pa.string())
+    return pa.table(columns)
 
 
 def read(path: Path) -> tuple[Any, dict[str, Any]]:
@@ -136,19 +138,19 @@ def read(path: Path) -> tuple[Any, dict[str, Any]]:
         If the file is missing or no ensemble was written into it.
     """
     _pyarrow()
-    import pyarrow
+    import pyarrow as pa
     import pyarrow.parquet
 
     try:
         found = pyarrow.parquet.read_table(path)
         about = json.loads((found.schema.metadata or {})[KEY])
-    except (OSError, KeyError, ValueError, pyarrow.ArrowException) as error:
+    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
         raise DataError(f"{path}: cannot be read as an ensemble ({error})") from None
     return found.to_pandas().set_index("individual"), about
 
 
 def _pyarrow() -> None:
     try:
-        import pyarrow  # noqa: F401
+        import pyarrow as pa  # noqa: F401
     except ImportError:
         raise missing("'metaflammation[ensemble]'") from None

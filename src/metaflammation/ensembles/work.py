@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from metaflammation.engines import Plan
 from metaflammation.engines.batch import STEPS, BatchEngine, RoadRunnerBatch
 from metaflammation.expectations import TIMES
 from metaflammation.records import Solver, arm_id
@@ -19,6 +18,7 @@ from metaflammation.statistics import OF_A_COURSE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from metaflammation.engines import Plan
     from metaflammation.ensembles.draws import Draws
     from metaflammation.ensembles.sketch import Sketch
     from metaflammation.sbml import Element
@@ -52,8 +52,15 @@ class Part:
 class Work(Protocol):
     """Work on individuals, batch by batch: what processes on this machine or another are handed."""
 
-    draws: Draws
-    size: int
+    @property
+    def draws(self) -> Draws:
+        """Return the individuals."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Return the number of individuals in a batch."""
+        ...
 
     @property
     def fingerprint(self) -> str:
@@ -167,7 +174,9 @@ class Simulation:
         plans = [(name, _plain(plan)) for name, plan in self.arms]
         fits = [x for _, c in joint.correlated for x in (c.shape, c)]
         asked = self.readouts, self.observables, self.statistics, self.curves
-        return digest(self.subject.sbml, self.subject.solver, plans, joint.parts, sorted(joint.twins.items()), *fits, asked)
+        return digest(
+            self.subject.sbml, self.subject.solver, plans, joint.parts, sorted(joint.twins.items()), *fits, asked
+        )
 
     def batch(self, number: int) -> Part:
         """Return the readouts of one batch, and its curves."""
