@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +58,7 @@ def same(first, second):
         assert first[column].equals(second[column]), column
 
 
-# --- who moves, and how ------------------------------------------------------------------------------------------------
+# --- who moves, and how ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [*TIERS, "insulin_resistance", "metaflammation"])
@@ -158,7 +157,7 @@ def test_named_populations_can_be_drawn(name):
         assert np.isfinite(model.population(8, population).parameters.to_numpy()).all()
 
 
-# --- the engine for many -----------------------------------------------------------------------------------------------
+# --- the engine for many ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -191,7 +190,7 @@ def test_a_failing_individual_is_recorded_and_the_next_unharmed(model):
     np.testing.assert_array_equal(mixed.values[[1, 3]], np.repeat(alone.values, 2, axis=0))
 
 
-# --- ensembles ---------------------------------------------------------------------------------------------------------
+# --- ensembles ------------------------------------------------------------
 
 
 def test_numbers_depend_neither_on_workers_nor_on_batches(model):
@@ -292,7 +291,7 @@ def test_batches_of_another_run_are_refused(model, tmp_path):
     folder = tmp_path / "out.parquet.parts"
     folder.mkdir()
     (folder / "manifest.json").write_text(json.dumps({"seed": 9}))
-    with pytest.raises(DataError, match="holds batches of another run .*seed was 9, is 1.*remove the folder"):
+    with pytest.raises(DataError, match=r"holds batches of another run .*seed was 9, is 1.*remove the folder"):
         model.ensemble("step", 10, output=path)
     (folder / "manifest.json").unlink()
     (folder / "notes.txt").write_text("mine")
@@ -344,22 +343,22 @@ def test_the_command_writes_a_table_and_says_what_is_in_it(lesson, tmp_path):
     assert "exists already" in str(runner.invoke(app, [*arguments, "-o", str(path)]).exception)
 
 
-# --- more than one process ---------------------------------------------------------------------------------------------
+# --- more than one process ------------------------------------------------------------
 
 
 @pytest.mark.slow
-def test_a_killed_worker_costs_nothing(model, tmp_path):
+def test_a_killed_worker_costs_nothing(model):
     expected = model.ensemble("step", 60, readouts=["final:IR"])
     killed = []
 
-    def kill_a_child(done, failed):
+    def kill_a_child(_done, _failed):
         if not killed:
-            children = subprocess.run(["pgrep", "-P", str(os.getpid())], capture_output=True, text=True, check=False)
-            for pid in map(int, children.stdout.split()):
-                command = Path(f"/proc/{pid}/cmdline")
-                if command.is_file() and b"loky" in command.read_bytes() and b"tracker" not in command.read_bytes():
-                    os.kill(pid, signal.SIGKILL)
-                    killed.append(pid)
+            # loky's workers are children of this process whose command names its pipe.
+            for status in Path("/proc").glob("[0-9]*/stat"):
+                parent = int(status.read_text().rpartition(")")[2].split()[1])
+                if parent == os.getpid() and b"--pipe" in (status.parent / "cmdline").read_bytes():
+                    killed.append(int(status.parent.name))
+                    os.kill(killed[0], signal.SIGKILL)
                     break
 
     found = model.ensemble("step", 60, readouts=["final:IR"], workers=2, batch=3, progress=kill_a_child)
@@ -375,7 +374,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_numbers(model):
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         killed = []
 
-        def kill_a_worker(done, failed):
+        def kill_a_worker(done, _failed):
             if done and not killed:
                 killed.append(next(iter(cluster.workers.values())).pid)
                 os.kill(killed[0], signal.SIGKILL)
@@ -390,7 +389,8 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_numbers(model):
 PEAK = """
 import resource, sys
 import metaflammation as mf
-mf.load(sys.argv[1]).ensemble("step", int(sys.argv[2]), observables=["IR", "occupied"], statistics=True, output=sys.argv[3])
+n, path = int(sys.argv[2]), sys.argv[3]
+mf.load(sys.argv[1]).ensemble("step", n, observables=["IR", "occupied"], statistics=True, output=path)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

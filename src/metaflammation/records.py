@@ -81,8 +81,8 @@ class ParameterEvidence(Record):
 
     ``role`` says why a value stays as it is when parameters are drawn: an ``input`` is what a condition or another
     model sets (a dose, a gene dose, a switch of the experiment), a ``definition`` fixes a unit, a scale, the weight of
-    a link or a guard of the solver. An ``integer`` is drawn among whole numbers. Without a role the parameter is a quantity of
-    nature.
+    a link or a guard of the solver. An ``integer`` is drawn among whole numbers. Without a role the parameter is a
+    quantity of nature.
     """
 
     id: str

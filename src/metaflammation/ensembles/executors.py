@@ -99,7 +99,7 @@ def _dask(work: Work, numbers: Iterable[int], scheduler: str) -> Iterator[tuple[
         slots = max(sum(client.ncores().values()), 1)
         # The work is a task of its own, not scattered data: if its worker is lost, another one makes it again.
         shared = client.submit(_itself, work, key=f"metaflammation-{work.fingerprint}")
-        running = as_completed()
+        running = as_completed(loop=client.loop)
         names: dict[str, int] = {}
 
         def submit() -> None:
