@@ -9,13 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from metaflammation import files
-from metaflammation.ensembles import executors, storage
+from metaflammation.ensembles import arrays, executors, storage
 from metaflammation.ensembles.storage import REASON, Folder
 from metaflammation.ensembles.work import Readout, Simulation, Subject, arms, batches
-from metaflammation.errors import DataError, SimulationError, missing, unknown
+from metaflammation.errors import DataError, SimulationError, unknown
 from metaflammation.records import Solver
 from metaflammation.statistics import OF_A_COURSE
 
@@ -25,16 +23,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from metaflammation.ensembles.population import VirtualPopulation
-    from metaflammation.ensembles.sketch import Sketch
     from metaflammation.ensembles.work import Work
 
     Progress = Callable[[int, int], None]
 
 SOLVER = Solver(relative_tolerance=1e-7, absolute_tolerance=1e-11)
 """Tolerances of ensembles, where those of the model are tighter."""
-
-QUANTILES = (0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975)
-"""Quantiles over the population that are given for each time."""
 
 BATCH = 100
 """Individuals in a batch."""
@@ -72,7 +66,7 @@ class Ensemble:
 
     def to_xarray(self) -> Any:
         """Return the table as an ``xarray.Dataset`` over individuals, with units."""
-        return dataset(self.data, self.units, self.about)
+        return arrays.dataset(self.data, self.units, self.about)
 
     @classmethod
     def load(cls, path: str | Path) -> Ensemble:
@@ -82,23 +76,13 @@ class Ensemble:
         beside = statistics_path(Path(path))
         found = None
         if beside.is_file():
-            found = _xarray().load_dataset(beside, engine="scipy")
+            found = arrays.xarray().load_dataset(beside, engine="scipy")
         return cls(data, units, about, found)
 
 
 def statistics_path(output: Path) -> Path:
     """Return where the statistics of the curves lie, beside the table."""
     return output.with_name(f"{output.stem}_statistics.nc")
-
-
-def dataset(data: pd.DataFrame, units: Mapping[str, str], about: Mapping[str, Any] | None = None) -> Any:
-    """Return a table as an ``xarray.Dataset`` over individuals, with units."""
-    found = _xarray().Dataset.from_dataframe(data)
-    for name, unit in units.items():
-        if name in found:
-            found[name].attrs["units"] = unit
-    found.attrs.update({k: v for k, v in (about or {}).items() if isinstance(v, str | int | float)})
-    return found
 
 
 def tolerances(own: Solver) -> Solver:
@@ -142,8 +126,8 @@ def simulate(
         tempfile.TemporaryDirectory() as temporary,
     ):
         whole = path or Path(temporary) / "ensemble.parquet"
-        found = _statistics(work, folder.sketches(), population.model.elements, about) if statistics else None
-        kept = _curves(work, folder, population.model.elements, about) if curves else None
+        found = arrays.statistics(work, folder.sketches(), population.model.elements, about) if statistics else None
+        kept = arrays.curves(work, folder, population.model.elements, about) if curves else None
         folder.assemble(whole, about | {"units": units}, overwrite=overwrite)
         if path is not None and found is not None:
             with files.whole_file(statistics_path(path), overwrite=overwrite) as beside:
@@ -242,55 +226,3 @@ def _readout(text: str, columns: Sequence[str]) -> Readout:
     if observable not in columns:
         raise DataError(f"readout {text}: {unknown('observable', observable, columns)}")
     return Readout(statistic, observable)
-
-
-def _statistics(
-    work: Simulation, sketches: Mapping[str, Sketch], elements: Mapping[str, Any], about: Mapping[str, Any]
-) -> Any:
-    """Return the statistics of the curves over time; the runs of a series of doses along ``run``."""
-    xarray = _xarray()
-    found = []
-    for arm, plan in work.arms:
-        if arm not in sketches:
-            raise SimulationError(f"{arm}: no individual could be simulated, so there are no statistics")
-        sketch = sketches[arm]
-        numbers = {"mean": sketch.mean, "sd": sketch.sd, "min": sketch.low, "max": sketch.high}
-        quantiles = np.stack([sketch.quantile(q) for q in QUANTILES])
-        variables = {
-            o: (("statistic", "time"), np.vstack([*(v[:, k] for v in numbers.values()), quantiles[:, :, k]]))
-            for k, o in enumerate(work.observables)
-        }
-        names = [*numbers, *(f"q{100 * q:g}" for q in QUANTILES)]
-        found.append(xarray.Dataset(variables, {"time": np.array(plan.times), "statistic": names}))
-    return _joined(found, work, elements, about)
-
-
-def _curves(work: Simulation, folder: Folder, elements: Mapping[str, Any], about: Mapping[str, Any]) -> Any:
-    xarray = _xarray()
-    kept = [part["curves"] for part in folder.curves()]
-    found = []
-    for arm, plan in work.arms:
-        values = np.concatenate([part[arm] for part in kept])
-        variables = {o: (("individual", "time"), values[:, :, k]) for k, o in enumerate(work.observables)}
-        coordinates = {"individual": np.arange(len(values)), "time": np.array(plan.times)}
-        found.append(xarray.Dataset(variables, coordinates))
-    return _joined(found, work, elements, about)
-
-
-def _joined(found: list[Any], work: Simulation, elements: Mapping[str, Any], about: Mapping[str, Any]) -> Any:
-    runs = [arm for arm, _ in work.arms]
-    whole = _xarray().concat(found, _xarray().DataArray(runs, dims="run", name="run")) if len(found) > 1 else found[0]
-    for observable in work.observables:
-        element = elements[observable]
-        whole[observable].attrs.update(units=element.unit.label, long_name=element.name or observable)
-    whole["time"].attrs["units"] = "min"
-    whole.attrs.update({k: v for k, v in about.items() if isinstance(v, str | int | float)})
-    return whole
-
-
-def _xarray() -> Any:
-    try:
-        import xarray
-    except ImportError:
-        raise missing("'metaflammation[ensemble]'") from None
-    return xarray

@@ -76,7 +76,7 @@ class VirtualPopulation:
 
     def to_xarray(self) -> Any:
         """Return the parameter sets as an ``xarray.Dataset`` over individuals, with units."""
-        from metaflammation.ensembles.ensemble import dataset
+        from metaflammation.ensembles.arrays import dataset
 
         return dataset(self.parameters, self.units)
 
