@@ -47,7 +47,7 @@ lint: $(STAMP)
 
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,petab,fit,report]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,petab,fit,report,ensemble]'
 	touch $@
 
 clean:

@@ -17,7 +17,7 @@ from metaflammation import __version__
 from metaflammation.errors import DataError, MetaflammationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
     from rich.progress import Progress
@@ -292,6 +292,80 @@ def check(
         with files.whole_file(plot, overwrite=force) as temporary:
             figures.save(figures.margins(found), temporary)
     return 0 if passed else NEGATIVE
+
+
+@app.command()
+@click.argument("model")
+@click.argument("experiment")
+@click.option("-n", "n", default=1000, show_default=True, type=click.IntRange(min=1), help="Individuals.")
+@click.option("--population", "name", help="A named population; without one parameters move as far as we are unsure.")
+@click.option("--spread", metavar="FACTOR", help="How far assumed parameters move; all of their bounds by default.")
+@click.option("--condition", "conditions", multiple=True, metavar="NAME", help="Holds throughout; may be repeated.")
+@click.option("--dose", help="One dose of an experiment over doses; without it all of them are run.")
+@click.option(
+    "--readout", "readouts", multiple=True, metavar="STATISTIC:ID", help="What is kept, e.g. max:glucose; repeatable."
+)
+@click.option("--observable", "observables", multiple=True, metavar="ID", help="Variables wanted; may be repeated.")
+@click.option("--statistics", is_flag=True, help="Write mean and quantiles over time beside the table (netCDF).")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
+@click.option("--sampler", default="sobol", show_default=True, help="sobol or lhs.")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1), help="Processes.")
+@click.option("--scheduler", metavar="TCP://...", help="A Dask scheduler whose workers are to simulate.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Table to write (parquet).")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+def ensemble(
+    model: str,
+    experiment: str,
+    n: int,
+    name: str | None,
+    spread: str | None,
+    conditions: tuple[str, ...],
+    dose: str | None,
+    readouts: tuple[str, ...],
+    observables: tuple[str, ...],
+    statistics: bool,
+    seed: int,
+    sampler: str,
+    workers: int,
+    scheduler: str | None,
+    output: Path,
+    force: bool,
+) -> int:
+    """Simulate an EXPERIMENT of MODEL for a virtual population: one row an individual.
+
+    The same command goes on where an earlier one was stopped. Exit code 1 if an individual could not be simulated; the
+    table says why.
+    """
+    from metaflammation.model import load
+
+    loaded = load(model)
+    people = loaded.population(n, name, seed=seed, spread=_factor(spread), sampler=sampler, conditions=conditions)
+    with _individuals(experiment, n) as progress:
+        found = loaded.ensemble(
+            experiment,
+            people,
+            dose=dose,
+            readouts=readouts,
+            observables=observables,
+            statistics=statistics,
+            workers=workers,
+            scheduler=scheduler,
+            output=output,
+            overwrite=force,
+            progress=progress,
+        )
+    click.echo(f"wrote {output}: {n} individuals, {len(people.draws.names)} parameters drawn")
+    if not len(found.failed):
+        return 0
+    click.echo(f"{len(found.failed)} could not be simulated; the first: {found.failed.iloc[0]}")
+    return NEGATIVE
+
+
+def _factor(spread: str | None) -> float | str:
+    try:
+        return float(spread) if spread and spread != "bounds" else "bounds"
+    except ValueError:
+        raise DataError(f"--spread {spread}: write a factor above 1, or bounds") from None
 
 
 @app.command()
@@ -655,6 +729,35 @@ def _progress() -> Progress:
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
     console = Console(stderr=True)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+@contextmanager
+def _individuals(what: str, n: int) -> Iterator[Callable[[int, int], None]]:
+    """Show how many individuals are done, at which rate, and how many failed; solvers are silent meanwhile."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=n, rate="")
+
+        def progress(done: int, failed: int) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(
+                task,
+                advance=done,
+                rate=f"{speed:.3g}/s" if speed else "",
+                description=f"{what}, {failed} failed" if failed else what,
+            )
+
+        yield progress
 
 
 def _check_with_progress(model: Model, engines: tuple[str, ...], workers: int, *, all_shares: bool) -> Checked:

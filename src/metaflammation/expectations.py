@@ -130,14 +130,14 @@ def _reading(value: Reading, runs: Runs) -> float:
             return float(max(responses))
         return statistics.dose_for(doses, responses, _level(value, runs))
     course = runs.course(value.experiment, value.dose, value.under)
+    time, values = course.times, course.curves([value.observable])[:, 0]
     if value.statistic == "at":
-        return float(course.at(value.at or 0.0)[value.observable])
-    series = course[value.observable]
+        return statistics.at(time, values, value.at or 0.0)
     if value.window:
-        series = series[(series.index >= value.window[0]) & (series.index <= value.window[1])]
-        if len(series) < 2:  # noqa: PLR2004
+        inside = (time >= value.window[0]) & (time <= value.window[1])
+        if inside.sum() < 2:  # noqa: PLR2004
             raise DataError(f"{value.observable} in {value.experiment}: no points in the window {value.window}")
-    time, values = series.index.to_numpy(), series.to_numpy()
+        time, values = time[inside], values[inside]
     if value.statistic == "time_for":
         return statistics.time_for(time, values, _level(value, runs))
     return statistics.OF_A_COURSE[value.statistic](time, values)

@@ -134,6 +134,12 @@ class ModelFiles:
         """Return the expectations."""
         return tables.read_expectations(self.validation_text("expectations.yaml"), f"{self.id}/expectations.yaml")
 
+    def populations(self) -> dict[str, records.Population]:
+        """Return the named populations; empty for a model without."""
+        if not self.has_validation("populations.yaml"):
+            return {}
+        return tables.read_populations(self.validation_text("populations.yaml"), f"{self.id}/populations.yaml")
+
     def targets(self) -> dict[str, records.Target]:
         """Return the calibration targets that are no series; empty for a model without."""
         if not self.has_validation("targets.yaml"):

@@ -20,18 +20,22 @@ from metaflammation.timecourse import DoseSeries, TimeCourse
 from metaflammation.units import QuantityLike, minutes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import graphviz
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from metaflammation.ensembles.ensemble import Ensemble
+    from metaflammation.ensembles.population import VirtualPopulation
+    from metaflammation.ensembles.robustness import Robustness
     from metaflammation.records import (
         EstimatedParameter,
         Expectation,
         Experiment,
         ModelMetadata,
         ParameterEvidence,
+        Population,
         Target,
     )
 
@@ -186,6 +190,11 @@ class Model:
     def targets(self) -> dict[str, Target]:
         """Return the calibration targets that are no series, by id; empty for an own file."""
         return self.files.targets() if self.files else {}
+
+    @cached_property
+    def populations(self) -> dict[str, Population]:
+        """Return the named populations, by id; empty for an own file."""
+        return self.files.populations() if self.files else {}
 
     @cached_property
     def expectations(self) -> dict[str, Expectation]:
@@ -469,6 +478,170 @@ class Model:
 
         return to_frame(outcomes(self, engine))
 
+    def population(
+        self,
+        n: int,
+        name: str | None = None,
+        *,
+        seed: int = 1,
+        spread: float | str = "bounds",
+        sampler: str = "sobol",
+        conditions: str | Sequence[str] = (),
+    ) -> VirtualPopulation:
+        """Return a virtual population: ``n`` individuals that differ in parameters.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        name : str, optional
+            A named population of the model, whose persons differ as ``populations.yaml`` says. Without one the
+            parameters move as far as we are unsure of them: fitted ones within the covariance of their fit, measured
+            ones with an assumed coefficient of variation, assumed ones within their bounds.
+        seed : int, optional
+            Seed of the points: individual i depends on it and on i alone.
+        spread : float or "bounds", optional
+            Without a name: within which factor of their value assumed parameters move; all of their bounds by default.
+        sampler : str, optional
+            ``sobol`` or ``lhs`` (Latin hypercube).
+        conditions : str or sequence of str, optional
+            Named conditions that hold throughout for everybody.
+
+        Returns
+        -------
+        VirtualPopulation
+            ``parameters`` is the table of parameter sets, ``units`` their units, ``distributions`` how each is drawn.
+
+        Raises
+        ------
+        DataError
+            If there is no such population, or a number makes no sense.
+        """
+        from metaflammation.ensembles import population
+
+        names = (conditions,) if isinstance(conditions, str) else tuple(conditions)
+        return population.make(self, n, seed, name, spread, sampler, names)
+
+    def ensemble(
+        self,
+        experiment: str,
+        population: VirtualPopulation | int = 1000,
+        *,
+        dose: QuantityLike | None = None,
+        readouts: Sequence[str] = (),
+        observables: Sequence[str] = (),
+        statistics: bool = False,
+        curves: bool = False,
+        workers: int = 1,
+        scheduler: str | None = None,
+        output: str | Path | None = None,
+        overwrite: bool = False,
+        batch: int = 100,
+        progress: Callable[[int, int], None] = lambda _done, _failed: None,
+    ) -> Ensemble:
+        """Simulate an experiment for every individual of a population.
+
+        Parameters
+        ----------
+        experiment : str
+            A named experiment of the model.
+        population : VirtualPopulation or int, optional
+            What :meth:`population` gave, or a number of individuals drawn from the evidence with seed 1.
+        dose : quantity, optional
+            One dose of an experiment over doses; without it all of them are run.
+        readouts : sequence of str, optional
+            What is kept of each individual, as ``statistic:observable``, such as ``max:glucose``; by default the final
+            value of each observable.
+        observables : sequence of str, optional
+            Whose final values, statistics and curves are wanted; all variables by default.
+        statistics : bool, optional
+            Whether to give mean, standard deviation, range and quantiles over time. They are summed up in each batch,
+            so that memory does not grow with the population; quantiles are within 0.5 percent.
+        curves : bool, optional
+            Whether to keep every curve too: memory then grows with the population.
+        workers : int, optional
+            Processes. Numbers do not depend on it, nor on ``batch``.
+        scheduler : str, optional
+            Address of a Dask scheduler, ``tcp://host:port``, whose workers are to simulate.
+        output : path, optional
+            The parquet file to write, one row an individual; statistics go beside it. Until it is finished, batches
+            lie in the folder ``<output>.parts``: the same call after an interruption goes on from there.
+        overwrite : bool, optional
+            Whether files that exist may be replaced.
+        batch : int, optional
+            Individuals in a batch.
+        progress : callable, optional
+            Told, as batches are finished, how many individuals they hold and how many have failed in all.
+
+        Returns
+        -------
+        Ensemble
+            ``data`` (a table, one row an individual), ``units``, ``failed``, ``statistics``, ``to_xarray()``.
+
+        Raises
+        ------
+        SimulationError, DataError, ExportError
+            If a name or number is wrong, workers die again and again, or the output belongs to another run.
+        """
+        from metaflammation.ensembles import ensemble
+
+        people = self.population(population) if isinstance(population, int) else population
+        if people.model.id != self.id or people.model.sbml != self.sbml:
+            raise DataError(f"this is a population of {people.model.id}, not of this {self.id}")
+        chosen = None if dose is None else self._dose(experiment, dose)
+        return ensemble.simulate(
+            people,
+            experiment,
+            dose=chosen,
+            readouts=readouts,
+            observables=observables,
+            statistics=statistics,
+            curves=curves,
+            workers=workers,
+            scheduler=scheduler,
+            output=output,
+            overwrite=overwrite,
+            batch=batch,
+            progress=progress,
+        )
+
+    def robustness(
+        self,
+        n: int = 2000,
+        *,
+        spread: float | str = "bounds",
+        seed: int = 1,
+        workers: int = 1,
+        scheduler: str | None = None,
+        output: str | Path | None = None,
+        overwrite: bool = False,
+        progress: Callable[[int, int], None] = lambda _done, _failed: None,
+    ) -> Robustness:
+        """Evaluate every expectation in ``n`` plausible parameter sets.
+
+        The sets are those of :meth:`population` without a name; ``workers``, ``scheduler``, ``output`` (here with the
+        value of each expectation) and ``progress`` are as in :meth:`ensemble`.
+
+        Returns
+        -------
+        Robustness
+            ``table``: index expectation; columns sets, failed, holding, share, lower, upper (95 % interval of the
+            share), nominal, broken_by.
+        """
+        from metaflammation.ensembles import robustness
+
+        return robustness.run(
+            self,
+            n,
+            spread=spread,
+            seed=seed,
+            workers=workers,
+            scheduler=scheduler,
+            output=output,
+            overwrite=overwrite,
+            progress=progress,
+        )
+
     def lint(self, off: Mapping[str, str] | None = None) -> Report:
         """Look for what is wrong or missing.
 
@@ -604,6 +777,12 @@ class Model:
         if name not in self.experiments:
             raise SimulationError(f"{self.id}: {unknown('experiment', name, self.experiments)}")
         return self.experiments[name]
+
+    def _dose(self, experiment: str, dose: QuantityLike) -> float:
+        doses = self._experiment(experiment).doses
+        if doses is None:
+            raise SimulationError(f"experiment {experiment} takes no dose; use overrides")
+        return self._doses(doses.target, [dose])[0]
 
     def _doses(self, target: str, over: Sequence[QuantityLike]) -> tuple[float, ...]:
         if target not in self.elements:

@@ -54,6 +54,9 @@ class ModelMetadata(Record):
     version: str
     citations: tuple[str, ...] = ()
     solver: Solver = Solver()
+    measured_cv: float = Field(default=0.25, gt=0)
+    """Coefficient of variation of measured parameters where parameters are drawn: an assumption, since few sources
+    state how sure they are, and most of those the scatter within one laboratory."""
     compared: tuple[str, ...] = ()
     """Experiments that a second engine repeats; all of them if empty."""
 
@@ -74,10 +77,17 @@ class Metadata(Record):
 
 
 class ParameterEvidence(Record):
-    """Where the value of one parameter comes from; the value itself stands in the Antimony source."""
+    """Where the value of one parameter comes from; the value itself stands in the Antimony source.
+
+    ``role`` says why a value stays as it is when parameters are drawn: an ``input`` is what a condition or another
+    model sets (a dose, a gene dose, a switch of the experiment), a ``definition`` fixes a unit, a scale, the weight of
+    a link or a guard of the solver. An ``integer`` is drawn among whole numbers. Without a role the parameter is a
+    quantity of nature.
+    """
 
     id: str
     evidence: Literal["measured", "fitted", "assumed"]
+    role: Literal["input", "definition", "integer"] | None = None
     source: str | None = None
     place: str | None = None
     source_value: float | None = None
@@ -414,6 +424,58 @@ class Target(Record):
         if self.scale == "linear":
             return (value - self.target) / self.sd
         return math.log10(value / self.target) / self.sd if value > 0 else math.nan
+
+
+# --- validation/<model>/populations.yaml -----------------------------------------------------------------------------
+
+
+class Variation(Record):
+    """How one parameter differs from person to person, about the value that conditions or the model give it.
+
+    The spread is ``cv`` (of the mean) or ``sd`` (in the parameter's unit); ``uniform`` takes its bounds instead.
+    """
+
+    id: str
+    distribution: Literal["log-normal", "normal", "uniform"]
+    mean: float | None = None
+    cv: float | None = Field(default=None, gt=0)
+    sd: float | None = Field(default=None, gt=0)
+    lower: float | None = None
+    upper: float | None = None
+    evidence: Literal["measured", "assumed"]
+    source: str | None = None
+    place: str | None = None
+    reason: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.distribution == "uniform":
+            if self.lower is None or self.upper is None or self.cv or self.sd:
+                raise ValueError("a uniform distribution needs lower and upper, and neither cv nor sd")
+        elif (self.cv is None) == (self.sd is None):
+            raise ValueError("either cv or sd is needed")
+        if self.evidence == "measured" and not (self.source and self.place):
+            raise ValueError("a measured variation needs a source and a place")
+        if self.evidence == "assumed" and not self.reason:
+            raise ValueError("an assumed variation needs a reason")
+        return self
+
+
+class Population(Record):
+    """People who share conditions and differ in parameters."""
+
+    id: str
+    title: str
+    conditions: tuple[str, ...] = ()
+    varies: tuple[Variation, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        ids = [v.id for v in self.varies]
+        twice = next((i for i in ids if ids.count(i) > 1), None)
+        if twice:
+            raise ValueError(f"{twice} varies twice")
+        return self
 
 
 # --- validation/<model>/observables.tsv and measurements.tsv: read as data frames ------------------------------------

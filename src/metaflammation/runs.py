@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metaflammation import statistics
 from metaflammation.engines import Phase, Plan
 from metaflammation.errors import DataError, unknown
 from metaflammation.simulate import Protocol, merge_conditions, run
@@ -92,8 +93,8 @@ class Runs:
         values = []
         for dose in doses.values:
             course = self.course(reading.experiment, dose, reading.under)
-            series = course[reading.observable]
-            values.append(float(series.iloc[-1] if reading.at is None else course.at(reading.at)[reading.observable]))
+            curve = course.curves([reading.observable])[:, 0]
+            values.append(float(curve[-1]) if reading.at is None else statistics.at(course.times, curve, reading.at))
         return list(doses.values), values
 
     def unit(self, observable: str) -> str:
@@ -113,14 +114,14 @@ class Runs:
 
     def drift(self, species: tuple[str, ...]) -> float:
         """Return the largest relative change of a sum of species over all experiments."""
-        sums = [course.data[list(species)].sum(axis=1).to_numpy() for _, course in self.everything()]
+        sums = [course.curves(species).sum(axis=1) for _, course in self.everything()]
         # The first value of each run counts as well: equilibration must not have changed the sum either.
         return max(float(np.abs(s / sums[0][0] - 1).max()) for s in sums if s[0] > 0)
 
     def lowest_state(self) -> float:
         """Return the lowest value of any species over all experiments, as a fraction of the range of that species."""
         species = [e.id for e in self.elements.values() if e.kind == "species"]
-        values = np.vstack([course.data[species].to_numpy() for _, course in self.everything()])
+        values = np.vstack([course.curves(species) for _, course in self.everything()])
         size = np.abs(values).max(axis=0)
         return float((values.min(axis=0) / np.where(size > 0, size, 1.0)).min())
 

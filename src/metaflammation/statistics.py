@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metaflammation.errors import DataError
+from metaflammation.errors import DataError, SimulationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -130,6 +130,20 @@ OF_A_COURSE: Mapping[str, Callable[[ArrayLike, ArrayLike], float]] = {
     "fold": fold,
 }
 """Statistics of one observable over time, by the names used in expectations."""
+
+
+def at(time: ArrayLike, values: ArrayLike, when: float) -> float:
+    """Return the value at a time, interpolated linearly.
+
+    Raises
+    ------
+    SimulationError
+        If the time lies outside the course.
+    """
+    t = np.asarray(time, dtype=float)
+    if not t[0] <= when <= t[-1]:
+        raise SimulationError(f"time {when:g} min lies outside the simulation ({t[0]:g} to {t[-1]:g} min)")
+    return float(np.interp(when, t, np.asarray(values, dtype=float)))
 
 
 def time_for(time: ArrayLike, values: ArrayLike, level: float) -> float:

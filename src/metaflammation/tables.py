@@ -18,6 +18,7 @@ from metaflammation.records import (
     Experiment,
     Metadata,
     ParameterEvidence,
+    Population,
     Record,
     Target,
 )
@@ -53,6 +54,11 @@ def read_experiments(text: str, where: str) -> dict[str, Experiment]:
 def read_expectations(text: str, where: str) -> dict[str, Expectation]:
     """Return the expectations, by id, in the order of the YAML file."""
     return {e.id: e for e in _entries(Expectation, text, where, "expectations")}
+
+
+def read_populations(text: str, where: str) -> dict[str, Population]:
+    """Return the named populations, by id, in the order of the file."""
+    return {p.id: p for p in _entries(Population, text, where, "populations")}
 
 
 def read_targets(text: str, where: str) -> dict[str, Target]:

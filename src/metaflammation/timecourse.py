@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from metaflammation import files
@@ -50,6 +51,17 @@ class TimeCourse:
         """Return one variable over time."""
         self._check(observable)
         return self.data[observable]
+
+    @property
+    def times(self) -> np.ndarray:
+        """Return the output times in min."""
+        return np.asarray(self.data.index)
+
+    def curves(self, observables: Sequence[str]) -> np.ndarray:
+        """Return variables as an array of shape (times, observables)."""
+        for observable in observables:
+            self._check(observable)
+        return np.asarray(self.data[list(observables)])
 
     def select(self, observables: Sequence[str] = ()) -> TimeCourse:
         """Return the run with some of its variables; with all of them if none is named."""

@@ -1,0 +1,228 @@
+"""Engines for many individuals: the same plan for a batch of parameter sets.
+
+An engine that integrates many individuals at once needs no more than :class:`BatchEngine`.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from metaflammation.engines import Plan, only_throughout
+from metaflammation.engines.roadrunner import RoadRunnerEngine
+from metaflammation.errors import SimulationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from metaflammation.records import Solver
+    from metaflammation.sbml import Element
+
+STEPS = 50_000
+"""Steps that the solver may take between two output points: one individual must not hold up all others."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The runs of one plan for several individuals.
+
+    Attributes
+    ----------
+    values : numpy.ndarray
+        Shape (individuals, times, columns), in model units; not a number in the rows of those that failed.
+    failures : dict
+        Row of each individual whose simulation failed, and the reason.
+    """
+
+    values: np.ndarray
+    failures: Mapping[int, str] = field(default_factory=dict)
+
+
+class BatchEngine(Protocol):
+    """Runs one plan for a batch of individuals; a result never depends on what was run before, or on the batch.
+
+    In a plan for a batch a value may be a text: the name of a column of ``draws``.
+
+    Attributes
+    ----------
+    lanes : int
+        How many individuals at once suit the engine best.
+    """
+
+    name: str
+    lanes: int
+
+    def run_batch(self, plan: Plan, names: Sequence[str], draws: np.ndarray, columns: Sequence[str]) -> Batch:
+        """Return the runs.
+
+        Parameters
+        ----------
+        plan : Plan
+            What is simulated.
+        names : sequence of str
+            Names of the columns of ``draws``.
+        draws : numpy.ndarray
+            Shape (individuals, names), in model units.
+        columns : sequence of str
+            The variables that are wanted.
+        """
+        ...
+
+
+class RoadRunnerBatch(RoadRunnerEngine):
+    """libRoadRunner, one individual after the other in one instance.
+
+    Values are set through index arrays, once for each individual; only the variables wanted are put out; times and
+    selections are worked out once for each plan.
+    """
+
+    lanes = 1
+
+    def __init__(self, sbml: str, elements: Mapping[str, Element], solver: Solver, steps: int = STEPS) -> None:
+        # The solver's library prints what we keep as the reason of a failure; it looks here when it is set up.
+        os.environ.setdefault("SUNLOGGER_ERROR_FILENAME", os.devnull)
+        super().__init__(sbml, elements, solver)
+        self.rr.integrator.maximum_num_steps = steps
+        self._indices = {name: k for k, name in enumerate(self.rr.model.getGlobalParameterIds())}
+        self._prepared: dict[tuple[int, tuple[str, ...], tuple[str, ...]], _Prepared] = {}
+        self._states: dict[tuple[Any, ...], list[float]] = {}
+        self._of: bytes = b""
+        self._selected: list[str] = []
+
+    def run(self, plan: Plan) -> np.ndarray:
+        """Return an array of shape (times, columns)."""
+        self._selected = []
+        return super().run(plan)
+
+    def run_batch(self, plan: Plan, names: Sequence[str], draws: np.ndarray, columns: Sequence[str]) -> Batch:
+        """Return the runs of one plan; see :class:`BatchEngine`."""
+        prepared = self._prepare(plan, tuple(names), tuple(columns))
+        values = np.full((len(draws), len(plan.times), len(columns)), np.nan)
+        failures = {}
+        for row, individual in enumerate(draws):
+            try:
+                with _silent():
+                    values[row] = self._one(prepared, individual)
+            except (RuntimeError, SimulationError) as error:
+                failures[row] = f"libRoadRunner: {' '.join(str(error).split())}"
+                continue
+            if not np.isfinite(values[row]).all():
+                first = columns[int(np.argmin(np.isfinite(values[row]).all(axis=0)))]
+                failures[row] = f"libRoadRunner: {first} is not a finite number"
+                values[row] = np.nan
+        return Batch(values, failures)
+
+    def _prepare(self, plan: Plan, names: tuple[str, ...], columns: tuple[str, ...]) -> _Prepared:
+        key = (id(plan), names, columns)
+        if key not in self._prepared:
+            only_throughout(plan, self._elements)
+            self._prepared[key] = _Prepared(
+                plan=plan,
+                where={name: k for k, name in enumerate(names)},
+                selections=["time", *(self._key(c) for c in columns)],
+                spans=[_Span.of(*span) for span in plan.in_units_of(self._minute).spans()],
+                plain=not any(self._elements[i].kind == "compartment" for i in plan.initial),
+                arrays=[i for i in plan.initial if i in self._indices],
+                others=[i for i in plan.initial if i not in self._indices],
+                state=repr((plan.equilibration, sorted(plan.initial.items()))),
+            )
+        return self._prepared[key]
+
+    def _one(self, prepared: _Prepared, individual: np.ndarray) -> np.ndarray:
+        initial = prepared.resolved(prepared.plan.initial, individual)
+        plan = prepared.plan.in_units_of(self._minute)
+        if not prepared.plain:
+            numeric = Plan(initial, plan.equilibration, plan.phases, plan.times)
+            self._begin(numeric)
+        else:
+            numbers = [self._indices[i] for i in prepared.arrays], [initial[i] for i in prepared.arrays]
+            others = [(self._key(i), initial[i]) for i in prepared.others]
+            self.rr.resetToOrigin()
+            self._assign(numbers, others)
+            self.rr.reset()
+            self._assign(numbers, others)
+            if plan.equilibration:
+                self._settle(prepared, plan.equilibration, individual)
+        if self._selected != prepared.selections:
+            self.rr.timeCourseSelections = self._selected = prepared.selections
+        rows = []
+        for span in prepared.spans:
+            self._set(prepared.resolved(span.changes, individual))
+            if len(span.grid) == 1:
+                rows.append(np.array([[self.rr[s] for s in prepared.selections[1:]]]))
+            else:
+                rows.append(np.array(self.rr.simulate(times=span.grid))[span.wanted, 1:])
+        return rows[0] if len(rows) == 1 else np.vstack(rows)
+
+    def _assign(self, numbers: tuple[list[int], list[float]], others: list[tuple[str, float]]) -> None:
+        if numbers[0]:
+            self.rr.model.setGlobalParameterValues(*numbers)
+        for key, value in others:
+            self.rr[key] = value
+
+    def _settle(self, prepared: _Prepared, duration: float, individual: np.ndarray) -> None:
+        """Take the equilibrated state from another plan of the same individual, or simulate it."""
+        rr = self.rr
+        if rr.model.getNumEvents():
+            rr.simulate(0, duration, 2)
+            return
+        of = individual.tobytes()
+        if of != self._of:
+            self._states.clear()
+            self._of = of
+        key = (prepared.state,)
+        if key not in self._states:
+            rr.simulate(0, duration, 2)
+            self._states[key] = [rr[s] for s in self._state]
+        rr.model.setTime(0.0)
+        for s, value in zip(self._state, self._states[key], strict=True):
+            rr[s] = value
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep libRoadRunner from printing errors that it also raises."""
+    import roadrunner
+
+    level = roadrunner.Logger.getLevel()
+    roadrunner.Logger.setLevel(roadrunner.Logger.LOG_FATAL)
+    try:
+        yield
+    finally:
+        roadrunner.Logger.setLevel(level)
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A phase of a plan, with the grid of its simulation and which of its points are wanted."""
+
+    changes: Mapping[str, Any]
+    grid: list[float]
+    wanted: np.ndarray
+
+    @classmethod
+    def of(cls, phase: Any, end: float, times: list[float]) -> _Span:
+        grid = sorted({phase.start, *times, end})
+        return cls(phase.changes, grid, np.isin(grid, times))
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A plan with all that does not depend on the individual worked out."""
+
+    plan: Plan
+    where: Mapping[str, int]
+    selections: list[str]
+    spans: list[_Span]
+    plain: bool
+    arrays: list[str]
+    others: list[str]
+    state: str
+
+    def resolved(self, values: Mapping[str, Any], individual: np.ndarray) -> dict[str, float]:
+        """Return values with the names of draws replaced by those of one individual."""
+        return {i: float(individual[self.where[v]]) if isinstance(v, str) else v for i, v in values.items()}

@@ -1,0 +1,1 @@
+"""Many parameter sets: drawn, simulated in batches, summarised; and which claims hold in how many of them."""
