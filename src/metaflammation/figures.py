@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
@@ -127,6 +128,9 @@ def scan(frame: pd.DataFrame, names: Mapping[str, str], x_label: str, y_label: s
     return axes
 
 
+ROUNDING = 1e-9
+"""What a logarithm of a power of ten may be off."""
+
 WIDE = 30
 """Ratio of the ends of a scan from which on its axis is logarithmic."""
 
@@ -231,6 +235,9 @@ def _axes(width: float = 6.4, height: float = 4.0) -> Axes:
 def _dose_scale(axes: Axes, positive: Sequence[float]) -> None:
     axes.set_xscale("symlog", linthresh=min(positive), linscale=0.5)
     axes.set_xlim(right=max(positive) * 1.3)
+    # No power of ten between zero and the smallest dose, where its label would stand on that of zero.
+    first, last = math.ceil(math.log10(min(positive)) - ROUNDING), math.floor(math.log10(max(positive)) + ROUNDING)
+    axes.set_xticks([0.0, *(10.0**n for n in range(first, last + 1))])
     axes.minorticks_off()
 
 
