@@ -234,8 +234,10 @@ def test_the_share_of_parameter_sets_stands_beside_each_expectation_it_is_known_
         for name in ("F1_uptake_needs_insulin", "law_nothing_negative", "I2_S6K_is_late")
     }
     assert cells == {
-        "F1_uptake_needs_insulin": "75 % (bounds)100 % (0.2)", "law_nothing_negative": "\u2013", "I2_S6K_is_late": "\u2013",
-    }  # fmt: skip
+        "F1_uptake_needs_insulin": "75 % (bounds)100 % (0.2)",
+        "law_nothing_negative": "\u2013",
+        "I2_S6K_is_late": "\u2013",
+    }
     details = tree.xpath("//tr[@id='insulin_cascade-x-F1_uptake_needs_insulin']//dl")[0].text_content()
     assert "75 % of 200 parameter sets drawn within their bounds" in details
     assert "broken by k_endo +0.61" in details
