@@ -15,7 +15,7 @@ from metaflammation.check import Checked, as_json, from_json
 from metaflammation.errors import DataError
 from metaflammation.expectations import evaluate, judge
 from metaflammation.records import Comparison, Reading, Several
-from metaflammation.report import curves, intervals, page
+from metaflammation.report import curves, intervals, page, robust
 from metaflammation.report.equations import equations
 from metaflammation.report.references import references
 
@@ -206,6 +206,47 @@ def test_margins_are_drawn_to_the_right_where_they_hold_and_clipped():
     ends = [float(line.get_xdata()[1]) for line in axes.lines[:3]]
     assert ends == [0.5, -figures.WIDEST, -figures.WIDEST]
     assert [t.get_text() for t in axes.get_legend().get_texts()] == ["holds (1)", "known failure (1)", "fails (1)"]
+
+
+ROBUST = """expectation\tspread\tsets\tfailed\tholding\tshare\tlower\tupper\tnominal\tbroken_by
+F1_uptake_needs_insulin\tbounds\t200\t0\t150\t0.75\t0.68\t0.80\tholds\tk_endo +0.61
+F1_uptake_needs_insulin\t0.2\t200\t0\t200\t1\t0.98\t1\tholds\t
+law_nothing_negative\tbounds\t0\t200\t0\t\t0\t1\tholds\t
+"""
+
+
+@pytest.fixture
+def with_shares(insulin_cascade, monkeypatch):
+    """Return a model beside whose expectations stands the file of an ensemble."""
+    files = type(insulin_cascade.files)
+    has, text = files.has_validation, files.validation_text
+    monkeypatch.setattr(files, "has_validation", lambda self, name: name == robust.FILE or has(self, name))
+    monkeypatch.setattr(files, "validation_text", lambda self, n: ROBUST if n == robust.FILE else text(self, n))
+    return insulin_cascade
+
+
+def test_the_share_of_parameter_sets_stands_beside_each_expectation_it_is_known_of(with_shares):
+    tree = html.fromstring(report(with_shares))
+    heads = [b.text for b in tree.xpath("//table[@id='insulin_cascade-x']//th/button")]
+    place = heads.index("Robust") + 1
+    cells = {
+        name: " ".join(tree.xpath(f"//tr[@id='insulin_cascade-x-{name}']/td[{place}]")[0].text_content().split())
+        for name in ("F1_uptake_needs_insulin", "law_nothing_negative", "I2_S6K_is_late")
+    }
+    assert cells == {
+        "F1_uptake_needs_insulin": "75 % (bounds)100 % (0.2)",
+        "law_nothing_negative": "\u2013",
+        "I2_S6K_is_late": "\u2013",
+    }
+    details = tree.xpath("//tr[@id='insulin_cascade-x-F1_uptake_needs_insulin']//dl")[0].text_content()
+    assert "75 % of 200 parameter sets drawn within their bounds" in details
+    assert "broken by k_endo +0.61" in details
+    assert "holds in this share of sets" in tree.xpath("//details[@class='forest']")[0].text_content()
+
+
+def test_without_such_a_file_nothing_is_said_of_it(own_page):
+    assert robust.robustness(None) == {}
+    assert "parameter sets" not in own_page
 
 
 # --- In a browser -----------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ def pictures(files: library.ModelFiles) -> str:
     folder = files.collection.models / files.id
     found = {name: text for name, text in names.items() if (folder / name).is_file()}
     # With a width Sphinx links the picture to its file, where it can be enlarged.
-    return "\n".join(
+    return "A picture opens in its own size when you click it.\n\n" + "\n".join(
         f"```{{image}} /models/{files.id}/{name}\n:alt: {files.id}, {text}\n:width: 100%\n```\n"
         for name, text in found.items()
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,6 +128,9 @@ def scan(frame: pd.DataFrame, names: Mapping[str, str], x_label: str, y_label: s
     return axes
 
 
+ROUNDING = 1e-9
+"""What a logarithm of a power of ten may be off."""
+
 WIDE = 30
 """Ratio of the ends of a scan from which on its axis is logarithmic."""
 
@@ -142,7 +146,13 @@ WIDEST = 2.0
 """Margins beyond this are drawn as an arrow at the edge."""
 
 
-def margins(found: Mapping[str, tuple[float | None, str]], *, links: str = "", ax: Axes | None = None) -> Axes:
+def margins(
+    found: Mapping[str, tuple[float | None, str]],
+    *,
+    links: str = "",
+    shares: Mapping[str, Sequence[tuple[str, float, float, float]]] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the margin of each expectation: right of the line it holds, left of it it does not.
 
     Parameters
@@ -151,8 +161,18 @@ def margins(found: Mapping[str, tuple[float | None, str]], *, links: str = "", a
         Margin (None where the value does not exist) and verdict of each expectation.
     links : str, optional
         What stands before an expectation's id in a link from its mark (in SVG).
+    shares : mapping, optional
+        Of an expectation, for each way in which parameter sets were drawn, its name, the share of sets in which the
+        expectation holds and the interval of that share: they are drawn beside the margins.
     """
-    axes = ax if ax is not None else _axes(height=0.19 * len(found) + 1.2, width=8.5)
+    size = {"height": 0.19 * len(found) + 1.2, "width": 10.5 if shares else 8.5}
+    if ax is not None:
+        axes = ax
+    elif shares:
+        axes, beside = _axes_side_by_side([3, 1], **size)
+        _shares(list(found), shares, beside)
+    else:
+        axes = _axes(**size)
     for verdict, (colour, mark) in VERDICTS.items():
         rows = [(n, i, m) for n, (i, (m, v)) in enumerate(found.items()) if v == verdict]
         if not rows:
@@ -176,6 +196,32 @@ def margins(found: Mapping[str, tuple[float | None, str]], *, links: str = "", a
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.legend(frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
     return axes
+
+
+def _shares(rows: Sequence[str], shares: Mapping[str, Sequence[tuple[str, float, float, float]]], axes: Axes) -> None:
+    """Draw the share of parameter sets in which each expectation holds, with its interval."""
+    spreads = list(dict.fromkeys(s for found in shares.values() for s, *_ in found))
+    for n, spread in enumerate(spreads):
+        drawn = [(y, s) for y, row in enumerate(rows) for s in shares.get(row, ()) if s[0] == spread]
+        x = [share for _, (_, share, _, _) in drawn]
+        low = [max(share - lower, 0.0) for _, (_, share, lower, _) in drawn]
+        high = [max(upper - share, 0.0) for _, (_, share, _, upper) in drawn]
+        y = [row + 0.3 * (n - (len(spreads) - 1) / 2) for row, _ in drawn]
+        mark: dict[str, Any] = {
+            "fmt": "os^v"[n % 4],
+            "color": COLOURS[(2 + n) % len(COLOURS)],
+            "markersize": 3.5,
+            "lw": 1,
+        }
+        axes.errorbar(x, y, xerr=[low, high], label=spread, **mark)
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_yticks([])
+    axes.set_xlabel("holds in this share of sets")
+    axes.grid(axis="x", color="#e5e5e5", lw=0.6)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
 
 
 def check_form(path: Path) -> None:
@@ -219,18 +265,27 @@ def svg_text(axes: Axes) -> str:
 def _axes(width: float = 6.4, height: float = 4.0) -> Axes:
     # A figure of pyplot only for those who use pyplot, so that a notebook or plt.show() shows it: pyplot keeps every
     # figure and could ask for a screen.
+    return _axes_side_by_side([1], width, height)[0]
+
+
+def _axes_side_by_side(ratios: list[float], width: float, height: float) -> list[Axes]:
     style: dict[str, Any] = {"figsize": (width, height), "dpi": 150, "layout": "constrained"}
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:
-        return cast("Axes", pyplot.subplots(**style)[1])
-    from matplotlib.figure import Figure
+        figure = pyplot.figure(**style)
+    else:
+        from matplotlib.figure import Figure
 
-    return Figure(**style).subplots()
+        figure = Figure(**style)
+    return list(figure.subplots(1, len(ratios), width_ratios=ratios, squeeze=False)[0])
 
 
 def _dose_scale(axes: Axes, positive: Sequence[float]) -> None:
     axes.set_xscale("symlog", linthresh=min(positive), linscale=0.5)
     axes.set_xlim(right=max(positive) * 1.3)
+    # No power of ten between zero and the smallest dose, where its label would stand on that of zero.
+    first, last = math.ceil(math.log10(min(positive)) - ROUNDING), math.floor(math.log10(max(positive)) + ROUNDING)
+    axes.set_xticks([0.0, *(10.0**n for n in range(first, last + 1))])
     axes.minorticks_off()
 
 

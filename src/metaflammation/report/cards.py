@@ -66,7 +66,13 @@ def _map(files: ModelFiles) -> str:
         (f"{files.id}_map.svg", f"Map of {files.id}: what it holds, and what acts on what"),
     ]
     folder = files.collection.models / files.id
-    return "\n\n".join(f"![{text}]({name})" for name, text in pictures if (folder / name).is_file())
+    found = [(name, text) for name, text in pictures if (folder / name).is_file()]
+    if not found:
+        return ""
+    (first, text), *others = found
+    # A map of several modules is too wide for a page of text.
+    links = [f"To zoom into: [{text}]({name})." for name, text in others]
+    return "\n\n".join([f"![{text}]({first})", *links])
 
 
 def _shows(files: ModelFiles) -> str:

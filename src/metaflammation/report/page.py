@@ -16,6 +16,7 @@ from metaflammation.report.glyphs import overview
 from metaflammation.report.network import network
 from metaflammation.report.provenance import provenance
 from metaflammation.report.references import references
+from metaflammation.report.robust import Share, robustness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -93,7 +94,8 @@ def section(
     formulas = equations(model.sbml, model.id, model.files.modules() if model.files else ())
     found = curves.experiments(model, runs or model.runs(), progress)
     progress("tables")
-    rows = [_expectation(model, name, by_engine) for name, by_engine in outcomes.items()]
+    robust = robustness(model.files)
+    rows = [_expectation(model, name, by_engine, robust.get(name, [])) for name, by_engine in outcomes.items()]
     parameters = _parameters(model)
     sources = {p["source"] for p in parameters} | {r["citation"] for r in rows}
     sources |= set(model.metadata.citations) if model.metadata else set()
@@ -125,6 +127,7 @@ def section(
             },
         },
         "fitted": sum(bool(r["fitted"]) and r["verdict"] in holding for r in rows),
+        "robust": any(r["robust"] for r in rows),
         "shares": any(r["share"] is not None for r in rows),
         "shown": {d["id"]: e["id"] for e in found for d in e["data"]},
     }
@@ -154,7 +157,7 @@ def _outcomes(model: Model, checked: Mapping[str, Any]) -> dict[str, list[Mappin
     return found
 
 
-def _expectation(model: Model, name: str, outcomes: list[Mapping[str, Any]]) -> dict[str, Any]:
+def _expectation(model: Model, name: str, outcomes: list[Mapping[str, Any]], robust: list[Share]) -> dict[str, Any]:
     expectation = model.expectations[name]
     first = outcomes[0]
     return {
@@ -171,6 +174,7 @@ def _expectation(model: Model, name: str, outcomes: list[Mapping[str, Any]]) -> 
         "verdict": first["verdict"],
         "verdicts": {o["engine"]: o["verdict"] for o in outcomes} if len({o["verdict"] for o in outcomes}) > 1 else {},
         "share": first["assumed_share"],
+        "robust": robust,
         "from": expectation.interval_from,
         "controls": [str(c) for c in expectation.fails_when],
         "fitted": list(expectation.rests_on_fit),
@@ -232,7 +236,8 @@ def _embedded(svg: str, prefix: str) -> str:
 def _forest(model: Model, rows: list[dict[str, Any]]) -> str:
     if not rows:
         return ""
-    axes = margins({r["id"]: (r["margin"], r["verdict"]) for r in rows}, links=f"#{model.id}-x-")
+    shares = {r["id"]: [(s.spread, s.share, s.lower, s.upper) for s in r["robust"]] for r in rows if r["robust"]}
+    axes = margins({r["id"]: (r["margin"], r["verdict"]) for r in rows}, links=f"#{model.id}-x-", shares=shares)
     return _embedded(svg_text(axes), f"{model.id}-forest")
 
 
