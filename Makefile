@@ -17,11 +17,12 @@ test-all: $(STAMP) lint
 	sh tests/other_pythons.sh
 	sh tests/validate_archives.sh
 
-# Every model in every form, as files that people can download, with an index and checksums: dist/models.
+# Every model in every form, as files that people can download, with an index and checksums: dist/models, or nothing of it.
 release: $(STAMP)
-	rm -rf dist/models && mkdir -p dist/models
-	for form in sbml sbml-l3v1 comp antimony copasi sedml petab petab-v1 omex; do $(BIN)/metaflammation export all --to $$form -o dist/models || exit 1; done
-	$(BIN)/python .ci/index.py dist/models
+	rm -rf dist/models dist/models.part && mkdir -p dist/models.part
+	for form in sbml sbml-l3v1 comp antimony copasi sedml petab petab-v1 omex; do $(BIN)/metaflammation export all --to $$form -o dist/models.part || exit 1; done
+	$(BIN)/python .ci/index.py dist/models.part
+	mv dist/models.part dist/models
 
 # The documentation site: build/docs/index.html. Tutorials are run; a warning, or a link that leads nowhere, is an error.
 docs: $(STAMP)

@@ -106,13 +106,18 @@ With the number of times that each came in an archive.
     "--validator", type=click.Path(path_type=Path, exists=True), show_default=True, help="Its Python.",
     default=ROOT / ".venv-biosimulators" / "bin" / "python",
 )  # fmt: skip
+@click.option(
+    "--archives", type=click.Path(path_type=Path, exists=True),
+    help="Folder with archives that were exported before, such as dist/models; written anew if not given.",
+)  # fmt: skip
 @click.option("--write", is_flag=True, help="Write docs/archives.md.")
-def main(validator, write):
+def main(validator, archives, write):
     """Hold the archive of every model against the validator; exit code 1 if it finds an error."""
     found = {}
     with tempfile.TemporaryDirectory() as folder, click.progressbar(list(library.catalogue()), label="archives") as bar:
         for name in bar:
-            found[name] = validated(validator, mf.load(name).export("omex", Path(folder) / f"{name}.omex"))
+            path = (archives or Path(folder)) / f"{name}.omex"
+            found[name] = validated(validator, path if archives else mf.load(name).export("omex", path))
     text = page(found)
     if write:
         PAGE.write_text(text, "utf-8")

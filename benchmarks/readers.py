@@ -67,14 +67,19 @@ class Reader:
 
     def of(self, model):
         """Return the ids of the experiments of a model that it runs."""
-        return {"all": list(model.experiments), "telling": telling(model), "first": telling(model)[:1]}[
+        return {"all": [e.id for e in eligible(model)], "telling": telling(model), "first": telling(model)[:1]}[
             self.experiments
         ]
 
 
+def eligible(model):
+    """Return the experiments that other solvers manage: all, or those that the model's second engine repeats."""
+    return [e for e in model.experiments.values() if not model.metadata.compared or e.id in model.metadata.compared]
+
+
 def telling(model):
     """Return the first experiment of a model, the longest and the one of most periods."""
-    named = list(model.experiments.values())
+    named = eligible(model)
     chosen = [named[0], max(named, key=lambda e: e.duration), max(named, key=lambda e: len(e.timeline))]
     return list(dict.fromkeys(e.id for e in chosen))
 

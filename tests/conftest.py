@@ -99,11 +99,9 @@ def fresh_python():
     return run
 
 
-UNTRIED = "files of the integrated model are exported and opened by hand only: its years take other programs too long"
+def manageable(model):
+    """Return the experiments that other programs manage: all, or those that the model's second engine repeats.
 
-
-def pytest_collection_modifyitems(items):
-    """Leave out what the integrated model would take half an hour for, and say so."""
-    for item in items:
-        if item.path.stem in {"test_exchange", "test_opened", "test_petab"} and "metaflammation" in item.name:
-            item.add_marker(pytest.mark.skip(reason=UNTRIED))
+    The years of the integrated model take other solvers minutes to hours each.
+    """
+    return [e for e in model.experiments.values() if not model.metadata.compared or e.id in model.metadata.compared]

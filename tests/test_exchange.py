@@ -14,7 +14,7 @@ import pytest
 from lxml import etree
 
 import metaflammation as mf
-from conftest import TINY
+from conftest import TINY, manageable
 from metaflammation import files, library, sbml
 from metaflammation.compile import compile_file
 from metaflammation.errors import ExportError
@@ -24,12 +24,14 @@ from metaflammation.timecourse import TimeCourse
 
 MODELS = {name: mf.load(name) for name in library.catalogue()}
 CHEAP = [pytest.param(n, marks=[pytest.mark.slow] if n != "insulin_cascade" else []) for n in MODELS]
-FIRST = 2
-"""Experiments of each model that every run of the tests exports; the others are slow in sum."""
+LARGE = {"metaflammation"}
+NAMES = [pytest.param(n, marks=[pytest.mark.slow] if n in LARGE else []) for n in MODELS]
+FIRST = 1
+"""Experiments of each model that every run of the tests exports; the others, and the large model, are slow in sum."""
 SINGLE = [
-    pytest.param(m, e, id=f"{m.id}-{e.id}", marks=[pytest.mark.slow] if n >= FIRST else [])
+    pytest.param(m, e, id=f"{m.id}-{e.id}", marks=[pytest.mark.slow] if n >= FIRST or m.id in LARGE else [])
     for m in MODELS.values()
-    for n, e in enumerate(e for e in m.experiments.values() if e.doses is None)
+    for n, e in enumerate(e for e in manageable(m) if e.doses is None)
 ]
 
 
@@ -136,7 +138,7 @@ def test_copasi_file_has_a_plot_for_each_unit_with_curves_that_exist(cps):
         assert found is not None, channel
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_level_3_version_1_export_is_clean(name, tmp_path):
     path = MODELS[name].export("sbml-l3v1", tmp_path / "old.xml")
     text = path.read_text("utf-8")
@@ -224,7 +226,11 @@ def test_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
     assert "experiments.tsv" not in {p.name for p in folder.iterdir()}
 
 
-FILES = [name for name, form in FORMS.items() if form.ending and name != "comp"]
+FILES = [
+    pytest.param(name, marks=[pytest.mark.slow] if name == "omex" else [])
+    for name, form in FORMS.items()
+    if form.ending and name != "comp"
+]
 
 
 @pytest.mark.parametrize("form", FILES)
@@ -358,7 +364,7 @@ def test_no_form_is_written_over_what_is_there(name, form, tmp_path):
     assert everything_in(tmp_path) == before
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_antimony_export_compiles_to_the_model(name, tmp_path):
     path = MODELS[name].export("antimony", tmp_path / f"{name}.ant")
     with MODELS[name].files.source as source:
@@ -528,6 +534,7 @@ def test_archive_says_who_made_what_of_which_species_under_which_licence(archive
     assert {f"https://identifiers.org/doi:{library.doi(key)}" for key in entry.citations} <= links
 
 
+@pytest.mark.slow
 def test_archive_has_the_same_bytes_each_time(archive, tmp_path):
     again = mf.load("insulin_cascade").export("omex", tmp_path / "insulin_cascade.omex")
     assert again.read_bytes() == archive.read_bytes()

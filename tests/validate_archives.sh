@@ -1,6 +1,6 @@
 #!/bin/sh
 # The COMBINE archive of every model, held against the project validator of BioSimulators. It needs another version of
-# setuptools than we do, so it has an environment of its own.
+# setuptools than we do, so it has an environment of its own. A folder with archives may be given, such as dist/models.
 set -eu
 cd "$(dirname "$0")/.."
 validator=.venv-biosimulators
@@ -8,14 +8,15 @@ validator=.venv-biosimulators
   "${PYTHON:-python3}" -m venv "$validator"
   "$validator/bin/pip" install --quiet --disable-pip-version-check biosimulators-utils 'setuptools<81' python-libsbml
 }
-archives=$(mktemp -d)
-trap 'rm -rf "$archives"' EXIT
-.venv/bin/metaflammation export all --to omex -o "$archives"
+log=$(mktemp)
+archives=${1:-$(mktemp -d)}
+trap 'rm -rf "$log"; [ "$archives" = "${1:-}" ] || rm -rf "$archives"' EXIT
+[ -n "${1:-}" ] || .venv/bin/metaflammation export all --to omex -o "$archives"
 for archive in "$archives"/*.omex; do
-  "$validator/bin/biosimulators-utils" validate-project "$archive" >"$archives/log" 2>&1 || {
-    cat "$archives/log"
+  "$validator/bin/biosimulators-utils" validate-project "$archive" >"$log" 2>&1 || {
+    cat "$log"
     echo "$(basename "$archive"): the BioSimulators project validator refuses it"
     exit 1
   }
-  echo "$(basename "$archive"): valid, $(grep -c '^    Tasks' "$archives/log") simulation experiments"
+  echo "$(basename "$archive"): valid, $(grep -c '^    Tasks' "$log") simulation experiments"
 done

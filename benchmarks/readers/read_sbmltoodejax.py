@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 
 import jax
+import libsbml
 import numpy as np
 from scipy.integrate import solve_ivp
 
@@ -31,9 +32,20 @@ def written(path, *, double, **settings):
     return module
 
 
-def named(module, states, rules, points):
-    """Return states, assigned values and constants by id."""
-    columns = {name: states[k] for name, k in module.y_indexes.items()}
+def sizes(path):
+    """Return the compartment of each species that is meant as a concentration."""
+    model = libsbml.readSBMLFromFile(path).getModel()
+    return {s.getId(): s.getCompartment() for s in model.getListOfSpecies() if not s.getHasOnlySubstanceUnits()}
+
+
+def named(path, module, states, rules, points):
+    """Return states, assigned values and constants by id; it counts species in amounts."""
+    compartments = sizes(path)
+
+    def size(name):
+        return float(module.c[module.c_indexes[compartments[name]]]) if name in compartments else 1.0
+
+    columns = {name: states[k] / size(name) for name, k in module.y_indexes.items()}
     columns |= {name: rules[k] for name, k in module.w_indexes.items()}
     return columns | {name: np.full(points, module.c[k]) for name, k in module.c_indexes.items()}
 
@@ -64,4 +76,4 @@ def simulate(path, end, points, relative=1e-6, absolute=1e-12):
     if not solved.success:
         raise RuntimeError(solved.message)
     values = np.array([np.asarray(assigned(y, t)) for t, y in zip(time, solved.y.T, strict=True)])
-    return {"time": time, **named(module, solved.y, values.T, points)}
+    return {"time": time, **named(path, module, solved.y, values.T, points)}

@@ -10,4 +10,4 @@ def simulate(path, end, points, relative=1e-12, absolute=1e-6):
     """Return the course of every variable and constant."""
     module = written(path, double=False, deltaT=end / (points - 1), rtol=relative, atol=absolute)
     states, rules, time = (np.asarray(part) for part in module.ModelRollout()(points))
-    return {"time": time, **named(module, states, rules, points)}
+    return {"time": time, **named(path, module, states, rules, points)}
