@@ -26,6 +26,10 @@ STEPS = 50_000
 """Steps that the solver may take between two output points: one individual must not hold up all others."""
 
 
+PLANS = 4096
+"""Plans that an engine keeps worked out."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """The runs of one plan for several individuals.
@@ -119,6 +123,8 @@ class RoadRunnerBatch(RoadRunnerEngine):
     def _prepare(self, plan: Plan, names: tuple[str, ...], columns: tuple[str, ...]) -> _Prepared:
         key = (id(plan), names, columns)
         if key not in self._prepared:
+            if len(self._prepared) >= PLANS:
+                self._prepared.clear()
             only_throughout(plan, self._elements)
             self._prepared[key] = _Prepared(
                 plan=plan,

@@ -35,8 +35,8 @@ SOLVER = Solver(relative_tolerance=1e-6, absolute_tolerance=1e-10)
 STARTS = 100
 """Sets in which expectations are evaluated that simulate from many random starts themselves."""
 
-BATCH = 20
-"""Sets in a batch."""
+BATCH, COMPOSED = 20, 2
+"""Sets in a batch; of a composed model, of which one may take a minute, fewer."""
 
 FEWEST = 10
 """Sets on either side that are needed to say what breaks an expectation."""
@@ -47,21 +47,7 @@ FALSE_DISCOVERIES = 0.01
 NAMED = 3
 """Parameters that are named at most."""
 
-FILE = "robustness.tsv"
-
-COLUMNS = {
-    "expectation": str,
-    "spread": str,
-    "sets": float,
-    "failed": float,
-    "holding": float,
-    "share": float,
-    "lower": float,
-    "upper": float,
-    "nominal": str,
-    "broken_by": str,
-}
-"""Columns of the file: what :meth:`Robustness.table` gives, and the spread."""
+COLUMNS = ["sets", "failed", "holding", "share", "lower", "upper", "nominal", "broken_by"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +115,7 @@ def claims(population: VirtualPopulation, starts: int = STARTS) -> Claims:
     return Claims(
         subject=Subject(model.sbml, model.elements, solver, own),
         draws=population.draws,
-        size=BATCH,
+        size=COMPOSED if model.files and model.files.modules() else BATCH,
         expectations=tuple(model.expectations.values()),
         experiments=model.experiments,
         conditions=population.named_conditions(),
@@ -166,8 +152,7 @@ def evaluate(model: Model, work: Claims, data: pd.DataFrame, about: Mapping[str,
             f"known failure ({verdict})" if e.known_failure else verdict,
             ", ".join(f"{p} {r:+.2f}" for p, r in breaking[e.id][:NAMED]),
         ]
-    columns = [c for c in COLUMNS if c not in {"expectation", "spread"}]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("expectation")
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS).rename_axis("expectation")
     return Robustness(model.id, table, about)
 
 
