@@ -21,7 +21,7 @@ LAYERS = [
     "ensembles.covariance", "ensembles",
     "problem",
     "targets", "measurements", "expectations", "runs", "statistics",
-    "simulate", "timecourse", "figures", "engines.batch", "engines", "engines.copasi", "engines.roadrunner",
+    "simulate", "timecourse", "forest", "figures", "engines.batch", "engines", "engines.copasi", "engines.roadrunner",
     "lint.run", "_worker", "lint", "lint.rules", "lint.score", "lint.catalogue", "lint.terms", "lint.network",
     "lint.general", "lint.unit_checks", "lint.subject",
     "composition", "compile", "sbml", "reading", "library", "tables", "records", "units", "files", "doctor",
