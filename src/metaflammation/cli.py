@@ -248,6 +248,16 @@ def simulate(
 @click.option("--strict", is_flag=True, help="Count known failures as failures.")
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1), help="Processes.")
 @click.option("--all-shares", is_flag=True, help="Shares of assumed parameters for composed models too (minutes).")
+@click.option(
+    "--robust", type=click.IntRange(min=1), metavar="N", help="In how many of N parameter sets each expectation holds."
+)
+@click.option("--spread", metavar="FACTOR", help="With --robust: how far assumed parameters move; bounds by default.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="With --robust: of the sets.")
+@click.option(
+    "--sets", type=click.Path(path_type=Path), help="With --robust: keep every value (parquet); go on if stopped."
+)
+@click.option("--scheduler", metavar="TCP://...", help="With --robust: a Dask scheduler whose workers simulate.")
+@click.option("--write", is_flag=True, help="With --robust: write the table into the validation folder.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write everything as JSON.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the margins as a figure.")
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
@@ -257,20 +267,33 @@ def check(
     strict: bool,
     workers: int,
     all_shares: bool,
+    robust: int | None,
+    spread: str | None,
+    seed: int,
+    sets: Path | None,
+    scheduler: str | None,
+    write: bool,
     json_path: Path | None,
     plot: Path | None,
     force: bool,
 ) -> int:
-    """Build, lint and simulate MODEL (or all models), and evaluate every expectation."""
+    """Build, lint and simulate MODEL (or all models), and evaluate every expectation.
+
+    With --robust, expectations are then evaluated in N plausible parameter sets too; that does not change the verdict.
+    """
     from metaflammation import figures, files
     from metaflammation.check import as_json
     from metaflammation.engines import ENGINES
 
-    for path in (json_path, plot):
+    for path in (json_path, plot, sets):
         if path:
             files.check_free(path, overwrite=force)
     if plot:
         figures.check_form(plot)
+    if robust is None and (spread or sets or scheduler or write):
+        raise DataError("--spread, --sets, --scheduler and --write belong to --robust N")
+    if sets and model is None:
+        raise DataError("--sets keeps the sets of one model; name it")
     engines = ENGINES if engine == "all" else (engine,)
     console = _console()
     passed, results = True, []
@@ -279,6 +302,9 @@ def check(
         checked = _check_with_progress(loaded, engines, workers, all_shares=all_shares)
         _print_check(console, checked)
         results.append(as_json(checked))
+        if robust:
+            how = {"spread": _factor(spread), "seed": seed, "workers": workers, "scheduler": scheduler}
+            results[-1]["robustness"] = _robustness(console, loaded, robust, sets, how, write=write, overwrite=force)
         passed &= sound and checked.passed(strict=strict)
     if json_path:
         text = json.dumps({"version": __version__, "models": results}, indent=2, allow_nan=False)
@@ -359,6 +385,24 @@ def ensemble(
         return 0
     click.echo(f"{len(found.failed)} could not be simulated; the first: {found.failed.iloc[0]}")
     return NEGATIVE
+
+
+def _robustness(
+    console: Console, model: Model, n: int, sets: Path | None, how: dict[str, Any], *, write: bool, overwrite: bool
+) -> list[dict[str, Any]]:
+    """Print in how many parameter sets each expectation of a model holds, and return it as plain data."""
+    from metaflammation.ensembles import committed
+    from metaflammation.report import tables
+
+    if write and model.files is None:
+        raise DataError(f"{model.id}: has no validation folder to write into")
+    with _individuals(f"{model.id}: parameter sets", n) as progress:
+        found = model.robustness(n, output=sets, overwrite=overwrite, progress=progress, **how)
+    console.print(tables.robustness(found))
+    if write and model.files:
+        for path in committed.write(Path(str(model.files.collection.validation / model.id)), [found]):
+            click.echo(f"wrote {path}")
+    return found.as_json()
 
 
 def _factor(spread: str | None) -> float | str:

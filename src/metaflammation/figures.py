@@ -41,7 +41,7 @@ def time_course(course: TimeCourse, observables: Sequence[str], ax: Axes | None 
         If the variables have different units.
     """
     unit = _one_unit(observables, course.units)
-    axes = ax if ax is not None else _axes()
+    axes = ax if ax is not None else empty()
     name, length = time_unit(float(course.data.index[-1]))
     for n, observable in enumerate(observables):
         axes.plot(course.data.index / length, course.data[observable], label=course.names[observable], **_look(n))
@@ -53,7 +53,7 @@ def time_course(course: TimeCourse, observables: Sequence[str], ax: Axes | None 
 def dose_response(series: DoseSeries, responses: Mapping[str, pd.Series[float]], ax: Axes | None = None) -> Axes:
     """Draw responses over dose; a dose of zero stands at the left, a decade below the smallest."""
     unit = _one_unit(list(responses), series.units)
-    axes = ax if ax is not None else _axes()
+    axes = ax if ax is not None else empty()
     for n, (observable, response) in enumerate(responses.items()):
         axes.plot(response.index, response, label=series.names[observable], marker="o", markersize=3, **_look(n))
     positive = [d for d in series.runs if d > 0]
@@ -69,7 +69,7 @@ def comparison(courses: Mapping[str, TimeCourse], observables: Sequence[str], ax
     """Draw the same variables of several runs: a colour for each run, a stroke for each variable."""
     first = next(iter(courses.values()))
     unit = _one_unit(observables, first.units)
-    axes = ax if ax is not None else _axes()
+    axes = ax if ax is not None else empty()
     name, length = time_unit(max(float(c.data.index[-1]) for c in courses.values()))
     names = []
     for n, (run, course) in enumerate(courses.items()):
@@ -99,7 +99,7 @@ def measured(curve: pd.Series[float], points: pd.DataFrame, x_label: str, title:
     title : str
         What is measured.
     """
-    axes = ax if ax is not None else _axes()
+    axes = ax if ax is not None else empty()
     name, length = ("", 1.0) if x_label else time_unit(float(curve.index[-1]))
     axes.plot(curve.index / length, curve, label="model", color=COLOURS[0], zorder=1)
     errors: dict[str, Any] = {"fmt": "o", "color": "black", "markersize": 4, "linewidth": 1, "capsize": 2, "zorder": 2}
@@ -117,7 +117,7 @@ def measured(curve: pd.Series[float], points: pd.DataFrame, x_label: str, title:
 
 def scan(frame: pd.DataFrame, names: Mapping[str, str], x_label: str, y_label: str, ax: Axes | None = None) -> Axes:
     """Draw a statistic of variables (columns) over the values of a parameter (index)."""
-    axes = ax if ax is not None else _axes()
+    axes = ax if ax is not None else empty()
     for n, column in enumerate(frame.columns):
         axes.plot(frame.index, frame[column], label=names[column], marker="o", markersize=3, **_look(n))
     if frame.index.min() > 0 and frame.index.max() >= WIDE * frame.index.min():
@@ -172,7 +172,7 @@ def margins(
         axes, beside = _axes_side_by_side([3, 1], **size)
         _shares(list(found), shares, beside)
     else:
-        axes = _axes(**size)
+        axes = empty(**size)
     for verdict, (colour, mark) in VERDICTS.items():
         rows = [(n, i, m) for n, (i, (m, v)) in enumerate(found.items()) if v == verdict]
         if not rows:
@@ -262,7 +262,8 @@ def svg_text(axes: Axes) -> str:
     return written.getvalue()
 
 
-def _axes(width: float = 6.4, height: float = 4.0) -> Axes:
+def empty(width: float = 6.4, height: float = 4.0) -> Axes:
+    """Return axes of a new figure, of this size in inches."""
     # A figure of pyplot only for those who use pyplot, so that a notebook or plt.show() shows it: pyplot keeps every
     # figure and could ask for a screen.
     return _axes_side_by_side([1], width, height)[0]

@@ -26,6 +26,10 @@ STEPS = 50_000
 """Steps that the solver may take between two output points: one individual must not hold up all others."""
 
 
+PLANS = 4096
+"""Plans that an engine keeps worked out."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """The runs of one plan for several individuals.
@@ -84,7 +88,8 @@ class RoadRunnerBatch(RoadRunnerEngine):
 
     def __init__(self, sbml: str, elements: Mapping[str, Element], solver: Solver, steps: int = STEPS) -> None:
         # The solver's library prints what we keep as the reason of a failure; it looks here when it is set up.
-        os.environ.setdefault("SUNLOGGER_ERROR_FILENAME", os.devnull)
+        for kind in ("ERROR", "WARNING"):
+            os.environ.setdefault(f"SUNLOGGER_{kind}_FILENAME", os.devnull)
         super().__init__(sbml, elements, solver)
         self.rr.integrator.maximum_num_steps = steps
         self._indices = {name: k for k, name in enumerate(self.rr.model.getGlobalParameterIds())}
@@ -96,7 +101,8 @@ class RoadRunnerBatch(RoadRunnerEngine):
     def run(self, plan: Plan) -> np.ndarray:
         """Return an array of shape (times, columns)."""
         self._selected = []
-        return super().run(plan)
+        with _silent():
+            return super().run(plan)
 
     def run_batch(self, plan: Plan, names: Sequence[str], draws: np.ndarray, columns: Sequence[str]) -> Batch:
         """Return the runs of one plan; see :class:`BatchEngine`."""
@@ -119,6 +125,8 @@ class RoadRunnerBatch(RoadRunnerEngine):
     def _prepare(self, plan: Plan, names: tuple[str, ...], columns: tuple[str, ...]) -> _Prepared:
         key = (id(plan), names, columns)
         if key not in self._prepared:
+            if len(self._prepared) >= PLANS:
+                self._prepared.clear()
             only_throughout(plan, self._elements)
             self._prepared[key] = _Prepared(
                 plan=plan,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 FAILED = "failed:"
 """Prefix of the column that says whether an expectation could not be evaluated, for want of a run."""
+
+
+_here = threading.local()
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +121,11 @@ class Claims:
         return {e.id: evaluate(e.value, runs) for e in self.expectations}
 
     def runs(self) -> DrawnRuns:
-        """Return the runs of this thread."""
-        return DrawnRuns(self)
+        """Return the runs of this thread, the same for every batch."""
+        if getattr(_here, "claims", None) is not self:
+            _here.claims, _here.runs = self, DrawnRuns(self)
+        found: DrawnRuns = _here.runs
+        return found
 
 
 class DrawnRuns(Runs):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from metaflammation.ensembles.population import VirtualPopulation
     from metaflammation.model import Model
@@ -35,8 +36,8 @@ SOLVER = Solver(relative_tolerance=1e-6, absolute_tolerance=1e-10)
 STARTS = 100
 """Sets in which expectations are evaluated that simulate from many random starts themselves."""
 
-BATCH = 20
-"""Sets in a batch."""
+BATCH, COMPOSED = 20, 2
+"""Sets in a batch; of a composed model, of which one may take a minute, fewer."""
 
 FEWEST = 10
 """Sets on either side that are needed to say what breaks an expectation."""
@@ -47,21 +48,7 @@ FALSE_DISCOVERIES = 0.01
 NAMED = 3
 """Parameters that are named at most."""
 
-FILE = "robustness.tsv"
-
-COLUMNS = {
-    "expectation": str,
-    "spread": str,
-    "sets": float,
-    "failed": float,
-    "holding": float,
-    "share": float,
-    "lower": float,
-    "upper": float,
-    "nominal": str,
-    "broken_by": str,
-}
-"""Columns of the file: what :meth:`Robustness.table` gives, and the spread."""
+COLUMNS = ["sets", "failed", "holding", "share", "lower", "upper", "nominal", "broken_by"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +60,8 @@ class Robustness:
     table : pandas.DataFrame
         Index expectation; columns sets (that could be evaluated), failed (that could not), holding, share, lower and
         upper (95 % interval of the share, Wilson), nominal (verdict of the model's own values), broken_by (text: the
-        parameters that tell sets in which it fails from those in which it holds, strongest first; ``+`` where it fails
-        at large values, with the rank-biserial correlation).
+        parameters that best tell sets in which it fails from those in which it holds, where in their range it fails,
+        and the distance between their distributions in both).
     about : dict
         Seed, number, spread, tolerances and versions.
     """
@@ -82,6 +69,17 @@ class Robustness:
     model: str
     table: pd.DataFrame
     about: Mapping[str, Any]
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return the table as plain data."""
+        rows = self.table.reset_index().astype(object).to_dict("records")
+        return [{k: None if v != v else v for k, v in row.items()} for row in rows]  # noqa: PLR0124 - not a number
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the share of sets in which each expectation holds, with its interval."""
+        from metaflammation.forest import forest
+
+        return forest({str(self.about["spread"]): self.table}, ax)
 
 
 def run(
@@ -129,7 +127,7 @@ def claims(population: VirtualPopulation, starts: int = STARTS) -> Claims:
     return Claims(
         subject=Subject(model.sbml, model.elements, solver, own),
         draws=population.draws,
-        size=BATCH,
+        size=COMPOSED if model.files and model.files.modules() else BATCH,
         expectations=tuple(model.expectations.values()),
         experiments=model.experiments,
         conditions=population.named_conditions(),
@@ -164,10 +162,9 @@ def evaluate(model: Model, work: Claims, data: pd.DataFrame, about: Mapping[str,
             lower,
             upper,
             f"known failure ({verdict})" if e.known_failure else verdict,
-            ", ".join(f"{p} {r:+.2f}" for p, r in breaking[e.id][:NAMED]),
+            ", ".join(f"{where} {p} ({d:.2f})".strip() for p, d, where in breaking[e.id][:NAMED]),
         ]
-    columns = [c for c in COLUMNS if c not in {"expectation", "spread"}]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("expectation")
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS).rename_axis("expectation")
     return Robustness(model.id, table, about)
 
 
@@ -183,33 +180,40 @@ def wilson(held: int, sets: int) -> tuple[float, float]:
 
 def breakers(
     values: np.ndarray, names: list[str], holds: Mapping[str, np.ndarray], known: Mapping[str, np.ndarray]
-) -> dict[str, list[tuple[str, float]]]:
+) -> dict[str, list[tuple[str, float, str]]]:
     """Return, for each expectation, the parameters that tell the sets in which it fails from the others.
 
-    Each parameter is compared between both groups by the rank-sum test; the rank-biserial correlation (from -1 to 1,
-    positive where the expectation fails at large values) says how far they are apart. Over all expectations and
-    parameters the share of false discoveries is held by the method of Benjamini and Hochberg.
-    """
-    from scipy.stats import false_discovery_control, norm, rankdata
+    As in regional sensitivity analysis (Spear and Hornberger 1980, doi 10.1016/0043-1354(80)90040-8) each parameter's
+    distribution is compared between both groups by the test of Kolmogorov and Smirnov; the share of false discoveries
+    over all expectations and parameters is held by the method of Benjamini and Hochberg.
 
-    found: list[tuple[str, str, float, float]] = []
+    Returns
+    -------
+    dict
+        For each expectation parameter, distance between both distributions (0 to 1), and where it fails: ``high`` or
+        ``low`` values; empty where both or neither.
+    """
+    from scipy.stats import false_discovery_control, kstwobign
+
+    found: list[tuple[str, str, float, str, float]] = []
     for name, held in holds.items():
         among = known[name]
         failing = ~held[among]
         bad, good = int(failing.sum()), int((~failing).sum())
         if min(bad, good) < FEWEST:
             continue
-        ranks = rankdata(values[among], axis=0)
-        above = ranks[failing].sum(axis=0) - bad * (bad + 1) / 2
-        correlation = 2 * above / (bad * good) - 1
-        # Ties, as integers have, make the variance smaller: without a correction the test is on the safe side.
-        z = (above - bad * good / 2) / np.sqrt(bad * good * (bad + good + 1) / 12)
-        chance = 2 * norm.sf(np.abs(z))
-        found += [(name, p, float(r), float(c)) for p, r, c in zip(names, correlation, chance, strict=True)]
-    result: dict[str, list[tuple[str, float]]] = {name: [] for name in holds}
+        failing = failing[np.argsort(values[among], axis=0, kind="stable")]
+        ahead = np.cumsum(~failing, axis=0) / good - np.cumsum(failing, axis=0) / bad
+        distance = np.abs(ahead).max(axis=0)
+        # Where the distributions differ by a shift, their mean distance is of the order of the largest one.
+        shift = 2 * ahead.mean(axis=0)
+        chance = kstwobign.sf(distance * np.sqrt(bad * good / (bad + good)))
+        for p, d, s, c in zip(names, distance.tolist(), shift.tolist(), chance.tolist(), strict=True):
+            found.append((name, p, d, "" if abs(s) < d / 2 else "high" if s > 0 else "low", c))
+    result: dict[str, list[tuple[str, float, str]]] = {name: [] for name in holds}
     if found:
         adjusted = false_discovery_control([c for *_, c in found])
-        for (name, parameter, correlation, _), q in zip(found, adjusted, strict=True):
+        for (name, parameter, distance, where, _), q in zip(found, adjusted, strict=True):
             if q < FALSE_DISCOVERIES:
-                result[name].append((parameter, correlation))
-    return {name: sorted(pairs, key=lambda p: -abs(p[1])) for name, pairs in result.items()}
+                result[name].append((parameter, distance, where))
+    return {name: sorted(broken, key=lambda b: -b[1]) for name, broken in result.items()}

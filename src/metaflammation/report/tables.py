@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from metaflammation.check import Checked
+    from metaflammation.ensembles.robustness import Robustness
     from metaflammation.expectations import Outcome
     from metaflammation.fit import Fit
     from metaflammation.model import Model
@@ -46,6 +47,24 @@ def expectations(checked: Checked) -> Table:
                 "" if share is None else f"{share:.0%}",
                 Text(outcome.verdict, STYLES[outcome.verdict]),
             )
+    return table
+
+
+def robustness(found: Robustness) -> Table:
+    """Return one row for each expectation: in which share of parameter sets it holds, and what breaks it."""
+    spread = found.about["spread"]
+    assumed = "within their bounds" if spread == "bounds" else f"within a factor of {spread:g}"
+    title = f"{found.model}: {found.about['n']} parameter sets, assumed parameters {assumed}"
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("expectation", overflow="fold")
+    for column in ("holds in", "95 % interval", "sets", "failed"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("breaks with", overflow="fold")
+    for row in found.table.itertuples():
+        share = "" if math.isnan(row.share) else f"{row.share:.1%}"
+        interval = f"{row.lower:.1%} to {row.upper:.1%}"
+        name = row.Index if row.nominal == "holds" else Text(row.Index, STYLES[KNOWN])
+        table.add_row(name, share, interval, str(row.sets), str(row.failed or ""), row.broken_by)
     return table
 
 

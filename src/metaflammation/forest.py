@@ -1,0 +1,66 @@
+"""The picture of robustness: in which share of parameter sets each expectation holds, with its interval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from metaflammation import figures
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+MARKS = ("o", "s", "^", "D")
+"""One for each spread."""
+
+APART = 0.3
+"""Rows between the marks of one expectation."""
+
+
+def forest(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
+    """Draw the share of parameter sets in which each expectation holds, the most robust ones on top.
+
+    Parameters
+    ----------
+    tables : mapping
+        For each spread of the assumed parameters (``bounds`` or a factor) the table of
+        :class:`~metaflammation.ensembles.robustness.Robustness`. The first one gives the order.
+    """
+    first = next(iter(tables.values())).sort_values("share", ascending=False, kind="stable")
+    axes = ax if ax is not None else figures.empty(height=0.2 * len(first) + 1.4, width=8.5)
+    rows = np.arange(len(first))
+    for n, (spread, table) in enumerate(tables.items()):
+        here = table.reindex(first.index)
+        y = rows + APART * (n - (len(tables) - 1) / 2)
+        for known, verdict in ((False, "holds"), (True, "known failure")):
+            colour = figures.VERDICTS[verdict][0]
+            chosen = (here["nominal"].fillna("") != "holds").to_numpy() == known
+            share, low, high = (100 * here[c].to_numpy(dtype=float)[chosen] for c in ("share", "lower", "upper"))
+            error = np.clip([share - low, high - share], 0, None)
+            label = f"{_named(spread, table)}; {'known failure' if known else 'holds'} with the model's own values"
+            if chosen.any():
+                axes.errorbar(
+                    share, y[chosen], xerr=error, fmt=MARKS[n % len(MARKS)], ms=4, lw=1.2, color=colour,
+                    mfc=colour if n == 0 else "white", label=label,
+                )  # fmt: skip
+    axes.set_yticks(rows, list(first.index), fontsize="x-small")
+    axes.set_ylim(len(first) - 0.5, -0.5)
+    axes.set_xlim(-1, 101)
+    axes.set_xlabel("holds in % of parameter sets (95 % interval)")
+    axes.axvline(50, color="#999999", lw=0.8, ls=":", zorder=0)
+    axes.grid(axis="x", color="#e5e5e5", lw=0.6)
+    axes.grid(axis="y", color="#f2f2f2", lw=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.legend(frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0, 1))
+    return axes
+
+
+def _named(spread: str, table: pd.DataFrame) -> str:
+    sets = int(table["sets"].max()) if len(table) else 0
+    return f"assumed {'within bounds' if spread == 'bounds' else f'within a factor of {spread}'}, {sets} sets"

@@ -1,0 +1,182 @@
+"""In how many parameter sets expectations hold, and which parameters break them."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+
+import metaflammation as mf
+from metaflammation import starter
+from metaflammation.cli import app
+from metaflammation.ensembles import committed
+from metaflammation.ensembles.population import make
+from metaflammation.ensembles.robustness import FEWEST, breakers, claims, wilson
+from metaflammation.expectations import margin_of
+
+
+def planted(name, lower):
+    """An expectation on the receptors before insulin, which are IR_ref: drawn log-uniformly from 1 to 100."""
+    return {
+        "id": name,
+        "kind": "law",
+        "statement": "planted",
+        "value": {"statistic": "initial", "experiment": "step", "observable": "IR"},
+        "lower": lower,
+        "scale": 1.0,
+        "interval_from": "a test",
+        "fails_when": ["receptor_absent"],
+    }
+
+
+SPREAD = {
+    "id": "planted_spread",
+    "kind": "law",
+    "statement": "one steady state",
+    "value": {
+        "statistic": "steady_state_spread", "target": "insulin", "values": [1.0], "starts": 2, "seed": 1,
+        "duration": "600 min", "pools": [["IR", "IR_ins"]],
+    },
+    "upper": 1e-3,
+    "scale": 1e-3,
+    "interval_from": "a test",
+    "fails_when": ["receptor_absent"],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory):
+    folder = starter.create(tmp_path_factory.mktemp("own") / "lesson")
+    path = folder / "validation" / "lesson" / "expectations.yaml"
+    raw = yaml.safe_load(path.read_text("utf-8"))
+    raw["expectations"] += [planted("planted_half", 10.0), planted("planted_third", 100 ** (2 / 3)), SPREAD]
+    raw["expectations"] += [{**planted("planted_failure", 150.0), "known_failure": {"reason": "r", "evidence": "e"}}]
+    path.write_text(yaml.safe_dump(raw), "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(lesson):
+    return mf.load(lesson).robustness(256)
+
+
+@pytest.mark.parametrize(("name", "share"), [("planted_half", 1 / 2), ("planted_third", 1 / 3), ("planted_failure", 0)])
+def test_an_expectation_on_one_parameter_holds_in_the_share_that_follows(found, name, share):
+    row = found.table.loc[name]
+    # The sequence is balanced: a share of 256 points differs from that of the cube by about one point.
+    assert row["holding"] == pytest.approx(256 * share, abs=2)
+    assert row["lower"] <= row["share"] <= row["upper"]
+    assert (row["sets"], row["failed"]) == (256, 0)
+
+
+def test_the_parameter_that_breaks_an_expectation_is_named_and_no_other(found):
+    # All sets in which it fails have fewer receptors than all others.
+    assert found.table.loc["planted_half", "broken_by"] == "low IR_ref (1.00)"
+    assert found.table.loc["planted_failure", "broken_by"] == ""
+    # Too much and too little bound insulin break it: neither large nor small values alone.
+    assert found.table.loc["most_receptors_occupied_by_a_high_dose", "broken_by"].startswith("k_on (")
+
+
+def test_the_verdict_of_the_models_own_values_stands_beside_it(found):
+    assert found.table.loc["planted_failure", "nominal"] == "known failure (fails)"
+    assert found.table.loc["planted_half", "nominal"] == "holds"
+
+
+def test_expectations_with_starts_of_their_own_are_evaluated_in_fewer_sets(found):
+    assert found.table.loc["planted_spread", "sets"] == found.about["starts"] == 100
+    assert found.table.loc["planted_spread", "failed"] == 0
+
+
+def test_sets_that_cannot_be_simulated_are_counted_and_not_as_holding(lesson, monkeypatch):
+    model = mf.load(lesson)
+    work = claims(make(model, 20, 1, None, "bounds", "sobol"))
+    engine = type(work.subject.engine())
+    once = engine._one
+
+    def failing(self, prepared, individual):
+        if prepared.plan.equilibration and len(prepared.plan.phases) == 2 and individual[0] > 10:
+            raise RuntimeError("too stiff")
+        return once(self, prepared, individual)
+
+    monkeypatch.setattr(engine, "_one", failing)
+    part = work.batch(0)
+    bad = part.columns["IR_ref"] > 10
+    assert 0 < bad.sum() < 20
+    np.testing.assert_array_equal(part.columns["failed:insulin_leaves_after_wash_out"], bad)
+    assert not part.columns["failed:planted_half"].any()
+    assert [reason is not None for reason in part.failures] == bad.tolist()
+    assert "pulse: libRoadRunner: too stiff" in part.failures
+
+
+def test_values_are_those_of_a_check_with_these_parameters(lesson):
+    model = mf.load(lesson)
+    people = make(model, 3, 1, None, "bounds", "sobol")
+    part = claims(people).batch(0)
+    for row, individual in people.parameters.iterrows():
+        runs = model.runs(base=individual.to_dict())
+        for e in model.expectations.values():
+            if e.value.statistic != "steady_state_spread":
+                from metaflammation.expectations import evaluate
+
+                assert part.columns[e.id][row] == pytest.approx(evaluate(e.value, runs), rel=1e-4, abs=1e-9), e.id
+
+
+@pytest.mark.parametrize("name", ["insulin_cascade", pytest.param("er_stress", marks=pytest.mark.slow), "hormone_axis"])
+def test_looser_tolerances_change_no_verdict(name):
+    model = mf.load(name)
+    work = claims(make(model, 1, 1, None, "bounds", "sobol"))
+    values = work.nominal()
+    assert {i for i, e in model.expectations.items() if margin_of(e, values[i]) >= 0} == {
+        i for i, e in model.expectations.items() if not e.known_failure
+    }
+
+
+@pytest.mark.parametrize(
+    ("held", "sets", "interval"),
+    # Newcombe 1998, doi 10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E, Table I, method 3.
+    [(81, 263, (0.2553, 0.3662)), (15, 148, (0.0624, 0.1605)), (0, 20, (0.0, 0.1611)), (1, 29, (0.0061, 0.1718))],
+)
+def test_intervals_are_those_of_wilson(held, sets, interval):
+    assert wilson(held, sets) == pytest.approx(interval, abs=5e-5)
+
+
+def test_chance_names_no_parameter():
+    random = np.random.default_rng(1)
+    values = random.uniform(size=(500, 40))
+    holds = {f"e{k}": random.uniform(size=500) < 0.5 for k in range(50)}
+    known = {name: np.ones(500, dtype=bool) for name in holds}
+    found = breakers(values, [f"p{k}" for k in range(40)], holds, known)
+    assert sum(map(len, found.values())) == 0
+    few = {"e": np.arange(500) >= FEWEST - 1}
+    assert breakers(np.arange(500.0)[:, None], ["p"], few, {"e": known["e0"]}) == {"e": []}
+
+
+def test_the_command_writes_what_the_report_reads(lesson):
+    done = CliRunner().invoke(
+        app, ["check", str(lesson), "--engine", "roadrunner", "--robust", "20", "--workers", "1", "--write"]
+    )
+    assert "20 parameter sets, assumed parameters within their bounds" in done.output
+    model = mf.load(lesson)
+    tables, settings = committed.read(model.files)
+    assert list(tables) == ["bounds"]
+    assert list(tables["bounds"].index) == list(model.expectations)
+    assert settings["bounds"]["n"] == 20
+    again = model.robustness(20, spread=1.5)
+    committed.write(lesson / "validation" / "lesson", [again])
+    tables, _ = committed.read(model.files)
+    assert list(tables) == ["bounds", "1.5"]
+    assert tables["1.5"].loc["planted_half", "holding"] == again.table.loc["planted_half", "holding"]
+
+
+def test_plain_data_holds_nothing_that_json_lacks(found):
+    rows = json.loads(json.dumps(found.as_json(), allow_nan=False))
+    assert rows[0]["expectation"] == found.table.index[0]
+    assert math.isclose(rows[0]["share"], found.table["share"].iloc[0])
+
+
+@pytest.mark.parametrize("option", [["--spread", "2"], ["--write"], ["--sets", "x.parquet"]])
+def test_options_of_robustness_ask_for_it(lesson, option):
+    done = CliRunner().invoke(app, ["check", str(lesson), *option])
+    assert "belong to --robust" in str(done.exception)
