@@ -15,15 +15,10 @@ LAYERS = [
     "build", "exchange", "exchange.omex", "exchange.copasi", "exchange.sedml", "exchange.apart", "exchange.derived",
     "exchange.petab", "exchange.petab.version_1", "exchange.petab.version_2",
     "exchange.petab.document", "exchange.petab.texts", "exchange.petab.fitted", "_copasi", "_sedml", "fit",
-<<<<<<< HEAD
+    "ensembles.trials", "ensembles.trial_figure", "ensembles.effects",
     "ensembles.committed", "ensembles.robustness", "ensembles.claims", "ensembles.ensemble", "ensembles.executors",
     "ensembles.population", "ensembles.arrays", "ensembles.storage",
     "ensembles.work", "ensembles.sketch", "ensembles.draws", "ensembles.distributions",
-=======
-    "ensembles.trials", "ensembles.forest", "ensembles.effects", "ensembles.sensitivity", "ensembles.bars",
-    "ensembles.robustness", "ensembles.claims", "ensembles.ensemble", "ensembles.executors", "ensembles.storage",
-    "ensembles.population", "ensembles.work", "ensembles.sketch", "ensembles.draws", "ensembles.distributions",
->>>>>>> e79b2cf (trials: virtual trials beside published ones, effect sizes with intervals, forest plot, command trial)
     "ensembles.covariance", "ensembles",
     "problem",
     "targets", "measurements", "expectations", "runs", "statistics",

@@ -438,7 +438,7 @@ def trial(
     whether they are apart.
     """
     from metaflammation import files
-    from metaflammation.ensembles import forest, trials
+    from metaflammation.ensembles import trial_figure, trials
     from metaflammation.model import load
     from metaflammation.report import tables
 
@@ -474,7 +474,7 @@ def trial(
     if plot is not None:
         figures = {f"{r.trial.citation}: {r.trial.title}": r.table for r in found.values()}
         with files.whole_file(plot, overwrite=force) as temporary:
-            forest.draw(figures).savefig(temporary, dpi=150)
+            trial_figure.draw(figures).savefig(temporary, dpi=150)
     return 0
 
 

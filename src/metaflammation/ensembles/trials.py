@@ -107,9 +107,9 @@ class TrialResult:
 
     def plot(self) -> Figure:
         """Return a figure of the virtual effects beside the published ones."""
-        from metaflammation.ensembles import forest
+        from metaflammation.ensembles import trial_figure
 
-        return forest.draw({f"{self.trial.citation}: {self.trial.title}": self.table})
+        return trial_figure.draw({f"{self.trial.citation}: {self.trial.title}": self.table})
 
     @property
     def baseline(self) -> pd.DataFrame:
