@@ -437,7 +437,7 @@ def trial(
     The verdict says whether the effect lies within the published interval, whether only the intervals overlap, or
     whether they are apart.
     """
-    from metaflammation import files
+    from metaflammation import figures, files
     from metaflammation.ensembles import trial_figure, trials
     from metaflammation.model import load
     from metaflammation.report import tables
@@ -448,6 +448,8 @@ def trial(
     for path in (output, persons, plot):
         if path is not None:
             files.check_free(path, overwrite=force)
+    if plot is not None:
+        figures.check_form(plot)
     names = [trial] if trial else list(loaded.trials)
     if not names:
         raise DataError(f"{loaded.id} has no trials: write them into its trials.yaml")
@@ -472,9 +474,9 @@ def trial(
     if output is not None:
         files.write_text(output, trials.to_tsv(found), overwrite=force)
     if plot is not None:
-        figures = {f"{r.trial.citation}: {r.trial.title}": r.table for r in found.values()}
+        drawn = {f"{r.trial.citation}: {r.trial.title}": r.table for r in found.values()}
         with files.whole_file(plot, overwrite=force) as temporary:
-            trial_figure.draw(figures).savefig(temporary, dpi=150)
+            trial_figure.draw(drawn).savefig(temporary, dpi=150)
     return 0
 
 

@@ -95,11 +95,14 @@ def hedges_interval(treated: np.ndarray, control: np.ndarray, *, paired: bool, s
 
     if not (np.ptp(treated) or np.ptp(control)):
         return np.nan, np.nan
-    found = stats.bootstrap(
-        (treated, control), _hedges, paired=paired, vectorized=True, n_resamples=RESAMPLES,
-        confidence_level=LEVEL, method="percentile", rng=np.random.default_rng(seed),
-    ).confidence_interval  # fmt: skip
-    return float(found.low), float(found.high)
+    with np.errstate(all="ignore"):
+        found = stats.bootstrap(
+            (treated, control), _hedges, paired=paired, vectorized=True, n_resamples=RESAMPLES,
+            method="percentile", rng=np.random.default_rng(seed),
+        ).bootstrap_distribution  # fmt: skip
+    # In small groups a sample may hold one person only, again and again: it has no standard deviation.
+    low, high = np.percentile(found[np.isfinite(found)], [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
+    return float(low), float(high)
 
 
 def published_size(published: Published | None) -> float:

@@ -366,8 +366,8 @@ def from_tsv(text: str) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     whole = pd.read_csv(StringIO(text), sep="\t", comment="#", index_col=["trial", "end_point"])
-    texts = ["title", "unit", "citation", "interval", "fitted", "verdict"]
-    whole[texts] = whole[texts].fillna("")
+    for column in ("title", "unit", "citation", "interval", "fitted", "verdict"):
+        whole[column] = whole[column].astype(object).where(whole[column].notna(), "")
     return {str(name): whole.loc[name] for name in whole.index.unique("trial")}
 
 
