@@ -405,6 +405,81 @@ def _robustness(
     return found.as_json()
 
 
+@app.command()
+@click.argument("model")
+@click.argument("trial", required=False)
+@click.option("-n", "n", type=click.IntRange(min=2), help="Persons in each arm; as in the real trial by default.")
+@click.option("--repeats", default=1, show_default=True, type=click.IntRange(min=1), help="Trials with other persons.")
+@click.option("--paired", is_flag=True, help="Every person in both arms, as no real trial can do.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1), help="Processes.")
+@click.option("--scheduler", metavar="TCP://...", help="A Dask scheduler whose workers are to simulate.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Table of effects to write (TSV).")
+@click.option("--persons", type=click.Path(path_type=Path), help="Table of persons to write (parquet); of one TRIAL.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Forest plot to write (PNG, SVG, PDF).")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+def trial(
+    model: str,
+    trial: str | None,
+    n: int | None,
+    repeats: int,
+    paired: bool,
+    seed: int,
+    workers: int,
+    scheduler: str | None,
+    output: Path | None,
+    persons: Path | None,
+    plot: Path | None,
+    force: bool,
+) -> int:
+    """Repeat a TRIAL of MODEL with virtual persons, or all of its trials, beside what was published.
+
+    The verdict says whether the effect lies within the published interval, whether only the intervals overlap, or
+    whether they are apart.
+    """
+    from metaflammation import figures, files
+    from metaflammation.ensembles import trial_figure, trials
+    from metaflammation.model import load
+    from metaflammation.report import tables
+
+    loaded = load(model)
+    if trial is None and persons is not None:
+        raise DataError("--persons: name the TRIAL whose persons are wanted")
+    for path in (output, persons, plot):
+        if path is not None:
+            files.check_free(path, overwrite=force)
+    if plot is not None:
+        figures.check_form(plot)
+    names = [trial] if trial else list(loaded.trials)
+    if not names:
+        raise DataError(f"{loaded.id} has no trials: write them into its trials.yaml")
+    found = {}
+    for name in names:
+        with _individuals(name, trials.number(loaded, name, n, repeats, paired=paired)) as progress:
+            found[name] = loaded.trial(
+                name,
+                n=n,
+                repeats=repeats,
+                paired=paired,
+                seed=seed,
+                workers=workers,
+                scheduler=scheduler,
+                output=persons,
+                overwrite=force,
+                progress=progress,
+            )
+    for result in found.values():
+        click.echo(f"\n{result.trial.id}: {result.trial.title}; {result.summary}")
+        _console().print(tables.frame(result.short()))
+    if output is not None:
+        files.write_text(output, trials.to_tsv(found), overwrite=force)
+    if plot is not None:
+        drawn = {f"{r.trial.citation}: {r.trial.title}": r.table for r in found.values()}
+        with files.whole_file(plot, overwrite=force) as temporary:
+            trial_figure.draw(drawn).savefig(temporary, dpi=150)
+    return 0
+
+
 def _factor(spread: str | None) -> float | str:
     try:
         return float(spread) if spread and spread != "bounds" else "bounds"

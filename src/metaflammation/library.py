@@ -140,6 +140,12 @@ class ModelFiles:
             return {}
         return tables.read_populations(self.validation_text("populations.yaml"), f"{self.id}/populations.yaml")
 
+    def trials(self) -> dict[str, records.Trial]:
+        """Return the trials that virtual persons repeat; empty for a model without."""
+        if not self.has_validation("trials.yaml"):
+            return {}
+        return tables.read_trials(self.validation_text("trials.yaml"), f"{self.id}/trials.yaml")
+
     def targets(self) -> dict[str, records.Target]:
         """Return the calibration targets that are no series; empty for a model without."""
         if not self.has_validation("targets.yaml"):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from metaflammation.ensembles.ensemble import Ensemble
     from metaflammation.ensembles.population import VirtualPopulation
     from metaflammation.ensembles.robustness import Robustness
+    from metaflammation.ensembles.trials import TrialResult
     from metaflammation.records import (
         EstimatedParameter,
         Expectation,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         ParameterEvidence,
         Population,
         Target,
+        Trial,
     )
 
 EQUILIBRATION = 60 * 24 * 60.0
@@ -195,6 +197,11 @@ class Model:
     def populations(self) -> dict[str, Population]:
         """Return the named populations, by id; empty for an own file."""
         return self.files.populations() if self.files else {}
+
+    @cached_property
+    def trials(self) -> dict[str, Trial]:
+        """Return the trials that can be repeated with virtual persons, by id; empty for an own file."""
+        return self.files.trials() if self.files else {}
 
     @cached_property
     def expectations(self) -> dict[str, Expectation]:
@@ -634,6 +641,74 @@ class Model:
             self,
             n,
             spread=spread,
+            seed=seed,
+            workers=workers,
+            scheduler=scheduler,
+            output=output,
+            overwrite=overwrite,
+            progress=progress,
+        )
+
+    def trial(
+        self,
+        trial: str,
+        *,
+        n: int | None = None,
+        repeats: int = 1,
+        paired: bool = False,
+        seed: int = 1,
+        workers: int = 1,
+        scheduler: str | None = None,
+        output: str | Path | None = None,
+        overwrite: bool = False,
+        progress: Callable[[int, int], None] = lambda _done, _failed: None,
+    ) -> TrialResult:
+        """Repeat a trial of ``trials.yaml`` with virtual persons.
+
+        Persons are drawn from the population that the trial names, those who meet its criteria take part, and a lot
+        gives each to one arm. They are measured without error and differ only as the population says, so their
+        standard deviation is smaller, and Hedges' g larger, than in people.
+
+        Parameters
+        ----------
+        trial : str
+            Name of the trial.
+        n : int, optional
+            Persons in each arm; as in the real trial by default.
+        repeats : int, optional
+            Trials with other persons, behind ``expected`` and ``power``.
+        paired : bool, optional
+            Whether each person is in both arms, which no real trial can do: the effect without the luck of the lot.
+        seed : int, optional
+            Seed of persons and lot.
+        workers, scheduler, output, overwrite, progress : optional
+            As in :meth:`ensemble`; the output holds every person who was looked at.
+
+        Returns
+        -------
+        TrialResult
+            ``table``: index end point; columns title, unit, n (an arm), treated, sd_treated, control, sd_control (mean
+            and standard deviation of the end point), difference, lower, upper (95 %, t), p, g, g_lower, g_upper
+            (Hedges' g, 95 % by bootstrap), expected and power (mean difference and share of P < 0.05 over all repeats;
+            not a number with one), published, published_lower, published_upper,
+            published_g (from the width of a reported interval), citation, interval (``reported``, or
+            by ``rule`` where no dispersion was seen), fitted (targets of the fit that it restates), verdict
+            (``within``: the effect lies in the published interval; ``overlap``: the intervals overlap; ``apart``).
+            ``persons``, ``baseline``, ``plot()``.
+
+        Raises
+        ------
+        DataError, SimulationError, ExportError
+            If a name or number is wrong, too few persons may take part, or the output belongs to another run.
+        """
+        from metaflammation.ensembles import trials
+
+        return trials.run(
+            self,
+            trial,
+            n=n,
+            repeats=repeats,
+            paired=paired,
             seed=seed,
             workers=workers,
             scheduler=scheduler,

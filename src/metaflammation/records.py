@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping  # noqa: TC003 - pydantic reads it at run time
 from datetime import date  # noqa: TC003 - pydantic reads it at run time
 from typing import Annotated, Any, Literal, Self
 
@@ -476,6 +477,77 @@ class Population(Record):
         if twice:
             raise ValueError(f"{twice} varies twice")
         return self
+
+
+# --- validation/<model>/trials.yaml ----------------------------------------------------------------------------------
+
+
+class Arm(Record):
+    """One arm of a trial: conditions that hold throughout its experiments, or other experiments instead of them."""
+
+    title: str
+    under: tuple[str, ...] = ()
+    instead: Mapping[str, str] = {}
+
+
+class Criterion(Record):
+    """Who may take part: a value at the start that lies within bounds."""
+
+    value: Reading
+    lower: float | None = None
+    upper: float | None = None
+
+
+class Published(Record):
+    """What a trial reported of one end point: treated less control, with a 95 % interval.
+
+    ``interval_from`` says where the interval comes from. One that is not ``reported`` follows a rule. ``persons`` were
+    in each arm behind a reported interval: with them it tells the standard deviation.
+    """
+
+    citation: str
+    value: float
+    lower: float
+    upper: float
+    interval_from: str
+    reported: bool = True
+    persons: int | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.lower <= self.value <= self.upper:
+            raise ValueError("the published value must lie within its interval")
+        return self
+
+
+class EndPoint(Record):
+    """What is compared between the arms: a value of each person; a ratio may be given as a change in ``percent``.
+
+    ``rests_on_fit`` names targets of the fit that the end point restates.
+    """
+
+    id: str
+    title: str
+    value: Reading | Comparison
+    percent: bool = False
+    published: Published | None = None
+    rests_on_fit: tuple[str, ...] = ()
+
+
+class Trial(Record):
+    """Two arms of persons from a named population; ``n`` persons in each arm, and where that number comes from."""
+
+    id: str
+    title: str
+    citation: str
+    population: str
+    n: int = Field(ge=2)
+    n_from: str
+    treated: Arm
+    control: Arm
+    eligible: tuple[Criterion, ...] = ()
+    baseline: tuple[Reading, ...] = ()
+    end_points: tuple[EndPoint, ...] = Field(min_length=1)
 
 
 # --- validation/<model>/observables.tsv and measurements.tsv: read as data frames ------------------------------------

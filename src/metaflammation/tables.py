@@ -21,6 +21,7 @@ from metaflammation.records import (
     Population,
     Record,
     Target,
+    Trial,
 )
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ def read_expectations(text: str, where: str) -> dict[str, Expectation]:
 def read_populations(text: str, where: str) -> dict[str, Population]:
     """Return the named populations, by id, in the order of the file."""
     return {p.id: p for p in _entries(Population, text, where, "populations")}
+
+
+def read_trials(text: str, where: str) -> dict[str, Trial]:
+    """Return the trials, by id, in the order of the file."""
+    return {t.id: t for t in _entries(Trial, text, where, "trials")}
 
 
 def read_targets(text: str, where: str) -> dict[str, Target]:

@@ -166,12 +166,16 @@ class DrawnRuns(Runs):
             raise SimulationError(found)
         return found
 
+    def plan(self, protocol: Protocol, held: Mapping[str, float]) -> Plan:
+        """Return the plan of a protocol with drawn values by name."""
+        return protocol.plan(held, base=symbols(self._claims.draws))
+
     def _simulated(self, key: tuple[str, float | None, tuple[str, ...]]) -> Curves | str:
         if key not in self._plans:
             experiment, dose, under = key
             protocol = Protocol.of(self.experiment(experiment), self.conditions, dose)
             held = merge_conditions(under, self.conditions, f"experiment {experiment}")
-            plan = protocol.plan(held, base=symbols(self._claims.draws))
+            plan = self.plan(protocol, held)
             wanted = tuple(sorted(self._wanted[""] | self._wanted.get(experiment, set())))
             self._plans[key] = plan, wanted, np.array(plan.times)
         plan, wanted, times = self._plans[key]

@@ -192,12 +192,15 @@ def of_population(model: Model, population: Population) -> Joint:
 
 
 def _of_variation(model: Model, where: str, varied: Variation, held: dict[str, float]) -> Distribution:
-    if varied.id not in model.elements:
+    named = model.estimated.get(varied.id)
+    in_model = varied.id in model.elements
+    if not in_model and named is None:
         raise DataError(f"population {where}: {unknown('id', varied.id, model.elements)}")
-    centre = varied.mean if varied.mean is not None else held.get(varied.id, model.elements[varied.id].value)
+    own = model.elements[varied.id].value if in_model else named.value if named else None
+    centre = varied.mean if varied.mean is not None else held.get(varied.id, own)
     if centre is None:
         raise DataError(f"population {where}: {varied.id} is computed by the model; give its mean")
-    row = model.parameters.get(varied.id)
+    row = model.parameters.get(varied.id) if in_model else named
     lower = varied.lower if varied.lower is not None else (row.lower if row else -np.inf)
     upper = varied.upper if varied.upper is not None else (row.upper if row else np.inf)
     if not lower < upper:
@@ -211,4 +214,6 @@ def _of_variation(model: Model, where: str, varied: Variation, held: dict[str, f
         # The mean of a log-normal distribution lies above its median.
         centre, lower = centre / float(np.sqrt(1 + (spread / centre) ** 2)), max(lower, centre * 1e-6)
     shape = "uniform" if varied.distribution == "uniform" else "normal"
-    return Distribution(varied.id, "person", shape, logarithmic, float(centre), float(lower), float(upper), sd)
+    return Distribution(
+        varied.id, "person", shape, logarithmic, float(centre), float(lower), float(upper), sd, in_model
+    )
