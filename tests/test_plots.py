@@ -37,3 +37,18 @@ def test_a_scan_is_drawn_with_units_and_a_logarithmic_axis_where_it_is_wide(tiny
 def test_a_scan_of_different_units_is_refused(tiny):
     with pytest.raises(SimulationError, match="different units"):
         tiny.plot_scan("k_on", [0.1, 0.2], duration="30 min", observables=["B", "fraction"])
+
+
+def test_a_notebook_shows_what_is_drawn(tiny, monkeypatch):
+    import sys
+
+    import matplotlib.pyplot as plt
+
+    monkeypatch.setitem(sys.modules, "ipykernel", plt)
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot")
+    plt.switch_backend("agg")
+    axes = tiny.simulate(duration="30 min").plot("B")
+    try:
+        assert axes.figure.number in plt.get_fignums()
+    finally:
+        plt.close(axes.figure)

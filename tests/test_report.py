@@ -12,6 +12,7 @@ from lxml import html
 import metaflammation as mf
 from metaflammation import figures, library, measurements, targets
 from metaflammation.check import Checked, as_json, from_json
+from metaflammation.ensembles import committed
 from metaflammation.errors import DataError
 from metaflammation.expectations import evaluate, judge
 from metaflammation.records import Comparison, Reading, Several
@@ -210,7 +211,7 @@ def test_margins_are_drawn_to_the_right_where_they_hold_and_clipped():
 
 ROBUST = """expectation\tspread\tsets\tfailed\tholding\tshare\tlower\tupper\tnominal\tbroken_by
 F1_uptake_needs_insulin\tbounds\t200\t0\t150\t0.75\t0.68\t0.80\tholds\tk_endo +0.61
-F1_uptake_needs_insulin\t0.2\t200\t0\t200\t1\t0.98\t1\tholds\t
+F1_uptake_needs_insulin\t2.0\t200\t0\t200\t1\t0.98\t1\tholds\t
 law_nothing_negative\tbounds\t0\t200\t0\t\t0\t1\tholds\t
 """
 
@@ -220,8 +221,9 @@ def with_shares(insulin_cascade, monkeypatch):
     """Return a model beside whose expectations stands the file of an ensemble."""
     files = type(insulin_cascade.files)
     has, text = files.has_validation, files.validation_text
-    monkeypatch.setattr(files, "has_validation", lambda self, name: name == robust.FILE or has(self, name))
-    monkeypatch.setattr(files, "validation_text", lambda self, n: ROBUST if n == robust.FILE else text(self, n))
+    tables = {committed.TABLE: ROBUST, committed.SETTINGS: '{"bounds": {}, "2.0": {}}'}
+    monkeypatch.setattr(files, "has_validation", lambda self, name: name in tables or has(self, name))
+    monkeypatch.setattr(files, "validation_text", lambda self, name: tables.get(name) or text(self, name))
     return insulin_cascade
 
 
@@ -234,12 +236,12 @@ def test_the_share_of_parameter_sets_stands_beside_each_expectation_it_is_known_
         for name in ("F1_uptake_needs_insulin", "law_nothing_negative", "I2_S6K_is_late")
     }
     assert cells == {
-        "F1_uptake_needs_insulin": "75 % (bounds)100 % (0.2)",
+        "F1_uptake_needs_insulin": "75 % bounds100 % factor 2.0",
         "law_nothing_negative": "\u2013",
         "I2_S6K_is_late": "\u2013",
     }
     details = tree.xpath("//tr[@id='insulin_cascade-x-F1_uptake_needs_insulin']//dl")[0].text_content()
-    assert "75 % of 200 parameter sets drawn within their bounds" in details
+    assert "75 % of 200 parameter sets with assumed values within their bounds" in details
     assert "broken by k_endo +0.61" in details
     assert "holds in this share of sets" in tree.xpath("//details[@class='forest']")[0].text_content()
 

@@ -264,16 +264,17 @@ def svg_text(axes: Axes) -> str:
 
 def empty(width: float = 6.4, height: float = 4.0) -> Axes:
     """Return axes of a new figure, of this size in inches."""
-    # A figure of pyplot only for those who use pyplot, so that a notebook or plt.show() shows it: pyplot keeps every
-    # figure and could ask for a screen.
     return _axes_side_by_side([1], width, height)[0]
 
 
 def _axes_side_by_side(ratios: list[float], width: float, height: float) -> list[Axes]:
     style: dict[str, Any] = {"figsize": (width, height), "dpi": 150, "layout": "constrained"}
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    if pyplot is not None:
-        figure = pyplot.figure(**style)
+    # A figure of pyplot only in a notebook and for those who use pyplot, so that it is shown: pyplot keeps every figure
+    # and could ask for a screen.
+    if "matplotlib.pyplot" in sys.modules or "ipykernel" in sys.modules:
+        import matplotlib.pyplot as plt
+
+        figure = plt.figure(**style)
     else:
         from matplotlib.figure import Figure
 

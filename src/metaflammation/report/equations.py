@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 UPRIGHT = re.compile(r"\\mathrm\{((?:[^{}\\]|\\_)*)\}")
-NUMBERED = re.compile(r"[A-Za-z]{2,}\d+")
+NUMBERED = re.compile(r"[A-Za-z]{2,}\d+|[A-Z]\d{2,}")
 """A word with a number, such as the protein AS160, which is no element of a vector."""
 
 

@@ -1,20 +1,14 @@
-"""In which share of plausible parameter sets each expectation holds, from a file that ensembles write."""
+"""In which share of plausible parameter sets each expectation holds, for who reads a report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from metaflammation import tables
+from metaflammation.ensembles import committed
 
 if TYPE_CHECKING:
     from metaflammation.library import ModelFiles
-
-FILE = "robustness.tsv"
-COLUMNS: dict[str, type] = {
-    "expectation": str, "spread": str, "sets": float, "holding": float, "share": float, "lower": float, "upper": float,
-    "broken_by": str,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,7 +18,7 @@ class Share:
     Attributes
     ----------
     spread : str
-        How the parameters were drawn: ``bounds``, or a number.
+        How assumed parameters were drawn: within ``bounds``, or within a factor.
     sets : int
         How many sets could be evaluated.
     share, lower, upper : float
@@ -42,24 +36,25 @@ class Share:
 
     @property
     def drawn(self) -> str:
-        """Return how the parameters were drawn, in words."""
-        return "drawn within their bounds" if self.spread == "bounds" else f"drawn with a spread of {self.spread}"
+        """Return how assumed parameters were drawn, in words."""
+        return "within their bounds" if self.spread == "bounds" else f"within a factor of {self.spread}"
 
 
 def robustness(files: ModelFiles | None) -> dict[str, list[Share]]:
-    """Return the shares of each expectation, one for each spread; nothing for a model without the file.
+    """Return the shares of each expectation, one for each spread; nothing for a model without committed tables.
 
     Raises
     ------
     DataError
-        If the file is damaged.
+        If the tables are damaged.
     """
-    if files is None or not files.has_validation(FILE):
-        return {}
-    rows = tables.read_table(files.validation_text(FILE), f"{files.id}: {FILE}", COLUMNS)
     found: dict[str, list[Share]] = {}
-    for row in rows.itertuples():
-        if row.sets > 0:
-            share = Share(row.spread, int(row.sets), row.share, row.lower, row.upper, row.broken_by or "")
-            found.setdefault(row.expectation, []).append(share)
+    if files is None:
+        return found
+    known, _ = committed.read(files)
+    for spread, table in known.items():
+        for row in table.itertuples():
+            if row.sets > 0:
+                share = Share(spread, int(row.sets), row.share, row.lower, row.upper, row.broken_by or "")
+                found.setdefault(str(row.Index), []).append(share)
     return found
