@@ -43,7 +43,7 @@ class Share:
     @property
     def drawn(self) -> str:
         """Return how the parameters were drawn, in words."""
-        return "drawn within their bounds" if self.spread == "bounds" else f"drawn with a spread of {self.spread}"
+        return "within their bounds" if self.spread == "bounds" else f"within a factor of {self.spread}"
 
 
 def robustness(files: ModelFiles | None) -> dict[str, list[Share]]:
