@@ -239,7 +239,7 @@ def test_the_share_of_parameter_sets_stands_beside_each_expectation_it_is_known_
         "I2_S6K_is_late": "\u2013",
     }
     details = tree.xpath("//tr[@id='insulin_cascade-x-F1_uptake_needs_insulin']//dl")[0].text_content()
-    assert "75 % of 200 parameter sets drawn within their bounds" in details
+    assert "75 % of 200 parameter sets, assumed parameters within their bounds" in details
     assert "broken by k_endo +0.61" in details
     assert "holds in this share of sets" in tree.xpath("//details[@class='forest']")[0].text_content()
 

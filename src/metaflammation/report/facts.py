@@ -172,8 +172,8 @@ def robustness(files: ModelFiles) -> str:
         made += [f"libRoadRunner {about['versions']['libroadrunner']}"]
         made += [f"commit {about['commit']}"] if "commit" in about else []
         parts.append(
-            f"{about['n']} parameter sets, assumed parameters {assumed} ({', '.join(made)}). Expectations about a single "
-            f"steady state, which simulate from many starts each, are evaluated in {starts} of them.\n"
+            f"{about['n']} parameter sets, assumed parameters {assumed} ({', '.join(made)}). Expectations about a "
+            f"single steady state, which simulate from many starts each, are evaluated in {starts} of them.\n"
         )
         rows = [
             (
