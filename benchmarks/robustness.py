@@ -1,4 +1,4 @@
-"""Evaluate every expectation of every model in many parameter sets, and write validation/<model>/robustness.tsv.
+"""Evaluate every expectation of every model in many parameter sets, and write the table and its picture.
 
 Models take turns, so that all of them have some sets if the time runs out; what is finished is kept in the folder
 given, and the next call goes on from there.
@@ -14,10 +14,11 @@ from pathlib import Path
 import pandas as pd
 
 import metaflammation as mf
-from metaflammation import library
+from metaflammation import figures, library
 from metaflammation.ensembles import committed, population, robustness
 from metaflammation.ensembles.ensemble import describe
 from metaflammation.ensembles.storage import Folder
+from metaflammation.forest import forest
 
 TURN = 60.0
 """Seconds after which the next model has its turn."""
@@ -85,6 +86,10 @@ def main():
         if found:
             for path in committed.write(Path("validation") / name, found):
                 print(f"wrote {path}")
+            picture = Path("docs") / "robustness" / f"{name}.png"
+            picture.parent.mkdir(exist_ok=True)
+            figures.save(forest({str(one.about["spread"]): one.table for one in found}), picture)
+            print(f"wrote {picture}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@
 :mod:`metaflammation.report.facts`.
 """
 
+from pathlib import Path
+
 from docutils import nodes
 from pybtex.plugin import register_plugin
 from pybtex.style.formatting.alpha import Style as Alphabetical
@@ -28,6 +30,15 @@ def pictures(files: library.ModelFiles) -> str:
     )
 
 
+def robustness(files: library.ModelFiles) -> str:
+    """Return the committed picture and table of the robustness of a model's expectations."""
+    picture = f"docs/robustness/{files.id}.png"
+    if not (Path(__file__).parents[2] / picture).is_file():
+        return facts.robustness(files)
+    shown = f"```{{image}} /{picture}\n:alt: {files.id}, share of parameter sets\n:width: 100%\n```\n"
+    return f"{shown}\n{facts.robustness(files)}"
+
+
 OF_ALL = {"claims": facts.claims}
 OF_ONE = {
     "article": lambda m: facts.expectations(m, "article"),
@@ -38,6 +49,7 @@ OF_ONE = {
     "known-failures": facts.known_failures,
     "map": pictures,
     "parameters": facts.parameters,
+    "robustness": robustness,
     "shown": facts.shown,
 }
 

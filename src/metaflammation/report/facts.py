@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from metaflammation import library
+from metaflammation.ensembles import committed
 from metaflammation.expectations import HOLDS, KNOWN
 from metaflammation.report.tables import bounds
 
@@ -157,3 +158,32 @@ def experiments(files: ModelFiles) -> str:
     """Return the named experiments of a model."""
     found = files.experiments().values() if files.has_validation("experiments.yaml") else ()
     return table(["experiment", "what is done"], ((f"`{e.id}`", e.title) for e in found))
+
+
+def robustness(files: ModelFiles) -> str:
+    """Return in which share of parameter sets each expectation holds, and how the sets were drawn; empty without."""
+    tables, settings = committed.read(files)
+    parts = []
+    for spread, found in tables.items():
+        about = settings[spread]
+        assumed = "within their bounds" if spread == "bounds" else f"within a factor of {spread}"
+        starts = min(about["starts"], about["n"])
+        made = [f"seed {about['seed']}", f"relative tolerance {about['solver']['relative_tolerance']:g}"]
+        made += [f"libRoadRunner {about['versions']['libroadrunner']}"]
+        made += [f"commit {about['commit']}"] if "commit" in about else []
+        parts.append(
+            f"{about['n']} parameter sets, assumed parameters {assumed} ({', '.join(made)}). Expectations about a "
+            f"single steady state, which simulate from many starts each, are evaluated in {starts} of them.\n"
+        )
+        rows = [
+            (
+                f"`{row.Index}`" + ("" if row.nominal == "holds" else f" ({row.nominal})"),
+                f"{row.share:.1%}" if row.sets else "",
+                f"{row.lower:.1%} to {row.upper:.1%}" if row.sets else "",
+                int(row.failed) or "",
+                row.broken_by,
+            )
+            for row in found.itertuples()
+        ]
+        parts.append(table(["expectation", "holds in", "95 % interval", "not simulated", "fails with"], rows))
+    return "\n".join(parts)
