@@ -10,7 +10,7 @@ from metaflammation.guarded import Guarded
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-TIME_LIMIT = 300.0
+TIME_LIMIT = 600.0
 """Seconds that one text may take."""
 
 
