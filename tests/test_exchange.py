@@ -44,6 +44,7 @@ def test_derived_sbml_is_clean_and_gives_the_curves_in_one_plain_run(model, expe
     rr = roadrunner.RoadRunner(text)
     rr.integrator.relative_tolerance = model.metadata.solver.relative_tolerance
     rr.integrator.absolute_tolerance = model.metadata.solver.absolute_tolerance
+    rr.integrator.setValue("maximum_bdf_order", model.metadata.solver.maximum_order)
     names = [e.id for e in model.elements.values() if e.kind == "species" or e.assigned]
     keys = [f"[{n}]" if model.elements[n].kind == "species" else n for n in names]
     values = np.array(rr.simulate(0, experiment.duration, experiment.points, ["time", *keys]))
