@@ -154,7 +154,7 @@ left out: whether they show the values before or after it is up to the program. 
 
 Slow readers, and those that are libRoadRunner once more, run a part of the experiments: *telling* ones are the first
 of a model, the longest and the one of most periods. Of the integrated model *all* are those that the second engine
-repeats (`compared` in `models/metadata.toml`): through its years other solvers than CVODE at second order take tiny steps.
+repeats (`compared` in `models/metadata.toml`): years of it take other solvers long.
 
 ## With our tolerances
 
