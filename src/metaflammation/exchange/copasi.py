@@ -9,7 +9,7 @@ from metaflammation.exchange import apart, derived
 from metaflammation.exchange.derived import Derived
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from metaflammation.exchange import Progress
     from metaflammation.model import Model
@@ -29,11 +29,12 @@ def document(model: Model, experiment: str | None = None, progress: Progress = l
         If the experiment does not exist or COPASI refuses the model.
     """
     of = Derived(model, derived.experiment(model, experiment)) if experiment else None
-    return next(documents(model, [of], progress))
+    (text,) = documents(model, [of], progress)
+    return text
 
 
 def documents(
-    model: Model, experiments: Iterable[Derived | None], progress: Progress = lambda _: None
+    model: Model, experiments: Sequence[Derived | None], progress: Progress = lambda _: None
 ) -> Iterator[str]:
     """Yield the texts of several COPASI files of a model; see :func:`document`."""
     jobs = (_job(model, e) for e in experiments)
