@@ -9,7 +9,7 @@ import yaml
 from click.testing import CliRunner
 
 import metaflammation as mf
-from metaflammation import starter
+from metaflammation import library, starter
 from metaflammation.cli import app
 from metaflammation.ensembles import committed
 from metaflammation.ensembles.population import make
@@ -180,3 +180,13 @@ def test_plain_data_holds_nothing_that_json_lacks(found):
 def test_options_of_robustness_ask_for_it(lesson, option):
     done = CliRunner().invoke(app, ["check", str(lesson), *option])
     assert "belong to --robust" in str(done.exception)
+
+
+@pytest.mark.parametrize("name", library.catalogue())
+def test_committed_tables_are_of_expectations_that_exist(name):
+    files = library.find(name)
+    tables, settings = committed.read(files)
+    for spread, table in tables.items():
+        assert set(table.index) <= files.expectations().keys()
+        assert (table["sets"] + table["failed"]).max() == settings[spread]["n"]
+        assert ((table["lower"] <= table["share"]) & (table["share"] <= table["upper"]))[table["sets"] > 0].all()

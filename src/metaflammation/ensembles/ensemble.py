@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,9 +41,8 @@ class Ensemble:
 
     Attributes
     ----------
-    data : pandas.DataFrame
-        Index individual; the drawn parameters, the readouts (not a number where an individual failed), and ``failure``:
-        why it could not be simulated.
+    table : pandas.DataFrame or path
+        What :attr:`data` gives, or the file in which it lies: a table that was written is read when it is asked for.
     units : dict
         Unit of each column.
     about : dict
@@ -53,16 +53,25 @@ class Ensemble:
         The curves of each individual, where they were asked for.
     """
 
-    data: pd.DataFrame
+    table: pd.DataFrame | Path
     units: Mapping[str, str]
     about: Mapping[str, Any]
     statistics: Any = None
     curves: Any = None
 
-    @property
+    @cached_property
+    def data(self) -> pd.DataFrame:
+        """Return the table: index individual; the drawn parameters, the readouts, and ``failure``.
+
+        Readouts are not a number where an individual could not be simulated; ``failure`` says why.
+        """
+        return storage.read(self.table)[0] if isinstance(self.table, Path) else self.table
+
+    @cached_property
     def failed(self) -> pd.Series[str]:
         """Return the individuals that could not be simulated, with the reason."""
-        return self.data[REASON].dropna()
+        found = storage.read(self.table, [REASON])[0] if isinstance(self.table, Path) else self.table
+        return found[REASON].dropna()
 
     def to_xarray(self) -> Any:
         """Return the table as an ``xarray.Dataset`` over individuals, with units."""
@@ -71,13 +80,13 @@ class Ensemble:
     @classmethod
     def load(cls, path: str | Path) -> Ensemble:
         """Read the table of an ensemble that was written as parquet, and its statistics if they lie beside it."""
-        data, about = storage.read(Path(path))
+        _, about = storage.read(Path(path), [REASON])
         units = about.pop("units", {})
         beside = statistics_path(Path(path))
         found = None
         if beside.is_file():
             found = arrays.xarray().load_dataset(beside, engine="scipy")
-        return cls(data, units, about, found)
+        return cls(Path(path), units, about, found)
 
 
 def statistics_path(output: Path) -> Path:
@@ -132,8 +141,8 @@ def simulate(
         if path is not None and found is not None:
             with files.whole_file(statistics_path(path), overwrite=overwrite) as beside:
                 found.to_netcdf(beside, engine="scipy")
-        data, _ = storage.read(whole)
-    return Ensemble(data, units, about, found, kept)
+        table = path or storage.read(whole)[0]
+    return Ensemble(table, units, about, found, kept)
 
 
 @contextmanager

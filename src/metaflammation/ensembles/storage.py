@@ -129,8 +129,8 @@ def table(part: Part) -> Any:
     return pa.table(columns)
 
 
-def read(path: Path) -> tuple[Any, dict[str, Any]]:
-    """Return the table of an ensemble as a data frame, and what the file says of itself.
+def read(path: Path, columns: list[str] | None = None) -> tuple[Any, dict[str, Any]]:
+    """Return the table of an ensemble as a data frame, or some columns of it, and what the file says of itself.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def read(path: Path) -> tuple[Any, dict[str, Any]]:
     import pyarrow.parquet
 
     try:
-        found = pyarrow.parquet.read_table(path)
+        found = pyarrow.parquet.read_table(path, columns=columns and ["individual", *columns])
         about = json.loads((found.schema.metadata or {})[KEY])
     except (OSError, KeyError, ValueError, pa.ArrowException) as error:
         raise DataError(f"{path}: cannot be read as an ensemble ({error})") from None
