@@ -15,7 +15,7 @@ LAYERS = [
     "build", "exchange", "exchange.omex", "exchange.copasi", "exchange.sedml", "exchange.apart", "exchange.derived",
     "exchange.petab", "exchange.petab.version_1", "exchange.petab.version_2",
     "exchange.petab.document", "exchange.petab.texts", "exchange.petab.fitted", "_copasi", "_sedml", "fit",
-    "ensembles.trials", "ensembles.trial_figure", "ensembles.effects",
+    "ensembles.trials", "ensembles.trial_figure", "ensembles.effects", "ensembles.sensitivity", "ensembles.bars",
     "ensembles.committed", "ensembles.robustness", "ensembles.claims", "ensembles.ensemble", "ensembles.executors",
     "ensembles.population", "ensembles.arrays", "ensembles.storage",
     "ensembles.work", "ensembles.sketch", "ensembles.draws", "ensembles.distributions",

@@ -480,6 +480,66 @@ def trial(
     return 0
 
 
+@app.command()
+@click.argument("model")
+@click.argument("experiment")
+@click.option("--observable", required=True, metavar="ID", help="The variable.")
+@click.option("--statistic", default="final", show_default=True, help="Of the variable over time, e.g. max.")
+@click.option("--dose", help="Of an experiment over doses, the one that is meant.")
+@click.option("--method", default="sobol", show_default=True, help="sobol, morris or local.")
+@click.option("-n", "n", default=256, show_default=True, type=click.IntRange(min=1), help="Samples or trajectories.")
+@click.option("--parameter", "parameters", multiple=True, metavar="ID", help="Only these move; may be repeated.")
+@click.option("--population", help="A named population; without one parameters move as far as we are unsure.")
+@click.option("--spread", metavar="FACTOR", help="How far assumed parameters move; all of their bounds by default.")
+@click.option("--condition", "conditions", multiple=True, metavar="NAME", help="Holds throughout; may be repeated.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(min=1), help="Processes.")
+@click.option("--scheduler", metavar="TCP://...", help="A Dask scheduler whose workers are to simulate.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Table to write (TSV).")
+@click.option("--plot", type=click.Path(path_type=Path), help="Bars to write (PNG, SVG, PDF).")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+def sensitivity(
+    model: str,
+    experiment: str,
+    output: Path | None,
+    plot: Path | None,
+    force: bool,
+    **how: Any,
+) -> int:
+    """Rank the parameters of MODEL by their effect on a number of an EXPERIMENT.
+
+    sobol gives each parameter's share of the variance, morris screens many parameters with few runs, local gives
+    elasticities at the model's own parameters.
+    """
+    from metaflammation import figures, files
+    from metaflammation.ensembles.sensitivity import number
+    from metaflammation.model import load
+    from metaflammation.report import tables
+
+    for path in (output, plot):
+        if path is not None:
+            files.check_free(path, overwrite=force)
+    if plot is not None:
+        figures.check_form(plot)
+    loaded = load(model)
+    how["spread"] = _factor(how["spread"])
+    runs = number(loaded, how["parameters"], how["population"], how["spread"], how["method"], how["n"])
+    with _individuals(experiment, runs) as progress:
+        found = loaded.sensitivity(experiment, progress=progress, **how)
+    shown = found.table.head(20).map(lambda x: f"{x:.3g}")
+    _console().print(tables.frame(shown, f"{found.readout}{f' ({found.unit})' if found.unit else ''}, {found.method}"))
+    if len(found.table) > len(shown):
+        click.echo(f"the first {len(shown)} of {len(found.table)} parameters")
+    if found.about["left_out"]:
+        click.echo(f"{found.about['left_out']} samples were left out because a run failed")
+    if output is not None:
+        files.write_text(output, found.to_tsv(), overwrite=force)
+    if plot is not None:
+        with files.whole_file(plot, overwrite=force) as temporary:
+            figures.save(found.plot(), temporary)
+    return 0
+
+
 def _factor(spread: str | None) -> float | str:
     try:
         return float(spread) if spread and spread != "bounds" else "bounds"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from metaflammation.ensembles.ensemble import Ensemble
     from metaflammation.ensembles.population import VirtualPopulation
     from metaflammation.ensembles.robustness import Robustness
+    from metaflammation.ensembles.sensitivity import Sensitivity
     from metaflammation.ensembles.trials import TrialResult
     from metaflammation.records import (
         EstimatedParameter,
@@ -641,6 +642,86 @@ class Model:
             self,
             n,
             spread=spread,
+            seed=seed,
+            workers=workers,
+            scheduler=scheduler,
+            output=output,
+            overwrite=overwrite,
+            progress=progress,
+        )
+
+    def sensitivity(
+        self,
+        experiment: str,
+        observable: str,
+        *,
+        statistic: str = "final",
+        dose: QuantityLike | None = None,
+        method: str = "sobol",
+        n: int = 256,
+        parameters: Sequence[str] = (),
+        population: str | None = None,
+        spread: float | str = "bounds",
+        conditions: str | Sequence[str] = (),
+        seed: int = 1,
+        workers: int = 1,
+        scheduler: str | None = None,
+        output: str | Path | None = None,
+        overwrite: bool = False,
+        progress: Callable[[int, int], None] = lambda _done, _failed: None,
+    ) -> Sensitivity:
+        """Find out on which parameters a number of an experiment depends.
+
+        Parameters are distributed as in :meth:`population`, but each on its own: those that were fitted together move
+        independently within the error of each.
+
+        Parameters
+        ----------
+        experiment, observable, statistic : str
+            The number: a statistic of a variable over time.
+        dose : quantity, optional
+            Of an experiment over doses, the one that is meant.
+        method : str, optional
+            ``sobol``: share of the variance that is due to each parameter, alone (S1) and with its interactions (ST).
+            ``morris``: mean (mu), mean size (mu_star) and standard deviation (sigma) of the change of the number when
+            a parameter moves from the 2.5 % to the 97.5 % point of its distribution, in its unit: few runs, for many
+            parameters. ``local``: elasticity d ln y / d ln p at the model's own parameters by central differences.
+        n : int, optional
+            Base samples of ``sobol``, a power of two (it takes n times parameters + 2 runs), or trajectories of
+            ``morris`` (n times parameters + 1 runs).
+        parameters : sequence of str, optional
+            Only these move.
+        population, spread, conditions, seed : optional
+            As in :meth:`population`.
+        workers, scheduler, output, overwrite, progress : optional
+            As in :meth:`ensemble`; the output holds every run.
+
+        Returns
+        -------
+        Sensitivity
+            ``table``: index parameter, most important first; columns S1, S1_conf, ST, ST_conf, or mu, mu_star,
+            mu_star_conf, sigma (conf: half of the 95 % interval, by bootstrap), or elasticity, error (change when the
+            step is halved). ``plot()``; ``about`` counts samples left out because a run failed.
+
+        Raises
+        ------
+        SimulationError, DataError
+            If a name or number is wrong, or hardly a run can be simulated.
+        """
+        from metaflammation.ensembles import sensitivity
+
+        return sensitivity.run(
+            self,
+            experiment,
+            observable,
+            statistic=statistic,
+            dose=None if dose is None else self._dose(experiment, dose),
+            method=method,
+            n=n,
+            parameters=parameters,
+            population=population,
+            spread=spread,
+            conditions=(conditions,) if isinstance(conditions, str) else tuple(conditions),
             seed=seed,
             workers=workers,
             scheduler=scheduler,

@@ -1,0 +1,248 @@
+"""Many individuals at matched accuracy: a loop over one Tellurium instance, ours on one core and on two, and COPASI.
+
+Each engine runs at the loosest rung of a common ladder of tolerances at which every state variable of every individual
+is within 1e-5 of a tight reference at every output time. Engines take turns in one run. On one core CPU time counts, since
+other programs may share the machine; two cores are compared by the clock. Writes docs/benchmarks.md.
+
+    python benchmarks/ensembles.py [--rounds 5] [--model NAME] [--profile] [--output docs/benchmarks.md]
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import tellurium as te  # before anything that imports libsbml, whose enumerations libsedml would ruin
+from loky import ProcessPoolExecutor
+
+import metaflammation as mf
+from metaflammation.engines.batch import STEPS, RoadRunnerBatch
+from metaflammation.engines.copasi import CopasiEngine
+from metaflammation.ensembles import distributions, executors
+from metaflammation.ensembles.draws import Draws
+from metaflammation.ensembles.work import Simulation, Subject, arms
+from metaflammation.records import Solver
+
+GOAL = 1e-5
+"""Largest relative error of any state variable of any individual at any output time."""
+
+FLOOR = 1e-3
+"""Share of a variable's largest value in a run below which errors are taken relative to that share."""
+
+LADDER = [m * 10.0**-k for k in range(4, 12) for m in (1, 0.3)]
+"""Relative tolerances, the same for all engines; the absolute one follows at a fixed ratio."""
+
+ABSOLUTE = 1e-4
+"""Absolute over relative tolerance, in model units, as in the ensembles of the package."""
+
+REFERENCE = 1e-12
+
+SPREAD = 1.5
+"""Factor within which assumed parameters move."""
+
+EXPERIMENTS = {
+    "insulin_cascade": ("insulin_step_10nM", 16),
+    "cytokine_crosstalk": ("TNF_step_5nM", 8),
+    "er_stress": ("palmitate_500uM", 16),
+    "hormone_axis": ("becoming_massively_obese", 16),
+    "insulin_resistance": ("TNF_15min_then_insulin", 8),
+    "metaflammation": ("lean_endotoxin_0p6ng", 2),
+}
+"""Experiment and number of individuals for each model; the whole takes its shortest but for the clamps."""
+
+
+@dataclass
+class Case:
+    """The individuals of one model, and what is simulated."""
+
+    name: str
+    experiment: str
+    model: mf.Model
+    plan: object
+    draws: Draws
+    rows: np.ndarray
+    columns: tuple
+
+    @classmethod
+    def of(cls, name, experiment, n):
+        model = mf.load(name)
+        draws = Draws(distributions.of_evidence(model, SPREAD), n, 1)
+        people = model.population(n, spread=SPREAD)
+        [(_, plan)] = arms(model.experiments[experiment], people.named_conditions(), [None], *people.held())
+        moving = [e.id for e in model.elements.values() if e.kind != "reaction" and not e.constant and not e.assigned]
+        return cls(name, experiment, model, plan, draws, draws.rows(0, n), tuple(moving))
+
+    def numeric(self, row):
+        """Return the plan with the numbers of one individual."""
+        value = dict(zip(self.draws.names, map(float, row), strict=True))
+
+        def resolved(changes):
+            return {i: value[v] if isinstance(v, str) else v for i, v in changes.items()}
+
+        phases = tuple(replace(p, changes=resolved(p.changes)) for p in self.plan.phases)
+        return replace(self.plan, initial=resolved(self.plan.initial), phases=phases)
+
+
+def solver(relative, order=5):
+    return Solver(relative_tolerance=relative, absolute_tolerance=ABSOLUTE * relative, maximum_order=order)
+
+
+class Tellurium:
+    """The loop that anybody would write: one instance, reset, values by name, simulate."""
+
+    def __init__(self, case, relative):
+        self.case = case
+        self.r = te.loadSBMLModel(case.model.sbml)
+        self.r.integrator.relative_tolerance = relative
+        self.r.integrator.absolute_tolerance = ABSOLUTE * relative
+        self.r.integrator.maximum_num_steps = STEPS
+        species = set(self.r.model.getFloatingSpeciesIds()) | set(self.r.model.getBoundarySpeciesIds())
+        self.key = {i: f"[{i}]" if i in species else i for i in (*case.columns, *case.model.elements)}
+        self.r.timeCourseSelections = ["time", *(self.key[c] for c in case.columns)]
+
+    def __call__(self, rows):
+        return np.array([self.one(self.case.numeric(row)) for row in rows])
+
+    def one(self, plan):
+        r = self.r
+        r.resetToOrigin()
+        for k, v in plan.initial.items():
+            r[self.key[k]] = v
+        # Initial states are computed from parameters: a reset after these are set, which keeps them, makes that good.
+        r.reset()
+        if plan.equilibration:
+            r.simulate(0, plan.equilibration, 2)
+            r.model.setTime(0.0)
+        found = []
+        for phase, end, times in plan.spans():
+            for k, v in phase.changes.items():
+                r[self.key[k]] = v
+            grid = sorted({phase.start, *times, end})
+            found.append(np.array(r.simulate(times=grid))[np.isin(grid, times), 1:])
+        return np.vstack(found)
+
+
+class Ours:
+    """The engine of the ensembles."""
+
+    def __init__(self, case, relative):
+        self.case = case
+        own = case.model.solver
+        self.engine = RoadRunnerBatch(case.model.sbml, case.model.elements, solver(relative, own.maximum_order))
+
+    def __call__(self, rows):
+        found = self.engine.run_batch(self.case.plan, self.case.draws.names, rows, self.case.columns)
+        if found.failures:
+            raise RuntimeError(str(found.failures))
+        return found.values
+
+
+class Copasi:
+    """COPASI through its Python binding, one instance reused."""
+
+    def __init__(self, case, relative):
+        self.case = case
+        self.engine = CopasiEngine(case.model.sbml, case.model.elements, solver(relative))
+        self.where = [self.engine.columns.index(c) for c in case.columns]
+
+    def __call__(self, rows):
+        return np.array([self.engine.run(self.case.numeric(row))[:, self.where] for row in rows])
+
+
+ENGINES = {"Tellurium loop": Tellurium, "ours": Ours, "COPASI": Copasi}
+
+
+def error(values, reference):
+    """Return the largest relative error."""
+    size = np.maximum(np.abs(reference), FLOOR * np.abs(reference).max(axis=1, keepdims=True))
+    with np.errstate(invalid="ignore"):
+        return float(np.nanmax(np.abs(values - reference) / np.where(size > 0, size, np.inf)))
+
+
+def loosest(kind, case, reference):
+    """Return the first rung that reaches the goal, its engine and its error; None if none does."""
+    for relative in LADDER:
+        try:
+            engine = kind(case, relative)
+            reached = error(engine(case.rows), reference)
+        except (RuntimeError, mf.errors.MetaflammationError):
+            continue
+        if reached <= GOAL:
+            return relative, engine, reached
+    return None
+
+
+class TwoCores:
+    """Two processes that were started beforehand; each takes half of the individuals again and again."""
+
+    def __init__(self, case, relative):
+        own = case.model.solver
+        subject = Subject(case.model.sbml, case.model.elements, solver(relative, own.maximum_order))
+        size = len(case.rows) // 2
+        work = Simulation(subject, case.draws, size, ((case.experiment, case.plan),), (), case.columns, curves=True)
+        self.pool = ProcessPoolExecutor(2, initializer=executors._keep, initargs=(work,))  # noqa: SLF001
+        for future in [self.pool.submit(executors._kept_batch, k % 2) for k in range(8)]:  # noqa: SLF001
+            future.result()
+
+    def __call__(self, times):
+        for future in [self.pool.submit(executors._kept_batch, k % 2) for k in range(2 * times)]:  # noqa: SLF001
+            future.result()
+
+    def close(self):
+        self.pool.shutdown(kill_workers=True)
+
+
+def timed(engine, rows):
+    """Return CPU and clock time of an individual in milliseconds."""
+    cpu, clock = time.process_time(), time.perf_counter()
+    engine(rows)
+    return [1e3 * t / len(rows) for t in (time.process_time() - cpu, time.perf_counter() - clock)]
+
+
+def measure(name, rounds, repeat):
+    """Return the row of a model."""
+    experiment, n = EXPERIMENTS[name]
+    case = Case.of(name, experiment, n)
+    reference = Ours(case, REFERENCE)(case.rows)
+    found = {label: loosest(kind, case, reference) for label, kind in ENGINES.items()}
+    rows = np.tile(case.rows, (repeat, 1))
+    two = TwoCores(case, found["ours"][0])
+    times = {label: [] for label in (*found, "two")}
+    for _ in range(rounds):
+        for label, each in found.items():
+            if each:
+                times[label].append(timed(each[1], case.rows if label == "COPASI" else rows))
+        start = time.perf_counter()
+        two(2 * repeat)
+        times["two"].append([0.0, 1e3 * (time.perf_counter() - start) / (2 * len(rows))])
+    two.close()
+    return case, found, times
+
+
+def ratio(times, other, ours, clock):
+    """Return the median ratio of times of the same round."""
+    return statistics.median(a[clock] / b[clock] for a, b in zip(times[other], times[ours], strict=True))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--repeat", type=int, default=1, help="times that each engine runs the individuals in a round")
+    parser.add_argument("--model", action="append", choices=list(EXPERIMENTS))
+    parser.add_argument("--output", type=Path)
+    asked = parser.parse_args()
+    for name in asked.model or EXPERIMENTS:
+        began = time.perf_counter()
+        case, found, times = measure(name, asked.rounds, asked.repeat)
+        for label, each in found.items():
+            middle = statistics.median(t[0] for t in times[label]) if times[label] else float("nan")
+            print(name, label, each and (each[0], each[2]), f"{middle:.2f} ms")
+        print("   1 core", ratio(times, "Tellurium loop", "ours", 0), "2 cores", ratio(times, "Tellurium loop", "two", 1),
+              "copasi", ratio(times, "COPASI", "ours", 0) if times["COPASI"] else None, f"{time.perf_counter() - began:.0f} s", os.getloadavg()[0])
