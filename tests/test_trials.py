@@ -1,5 +1,8 @@
 """Virtual trials: who takes part, what an effect is, and how it stands to a published one."""
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -192,3 +195,13 @@ def test_committed_results_are_of_the_committed_trials(model):
                 )
             else:
                 assert pd.isna(known["published"])
+
+
+def test_page_of_the_documentation_is_current():
+    folder = Path(__file__).parents[1] / "docs"
+    spec = importlib.util.spec_from_file_location("docs_trials", folder / "trials.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    page = script.PAGE.read_text("utf-8")
+    assert script.current(page) == page
+    assert script.PICTURE.is_file()

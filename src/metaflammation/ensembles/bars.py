@@ -31,7 +31,7 @@ def draw(found: Sensitivity, most: int, ax: Axes | None = None) -> Axes:
     y = np.arange(len(table))
     look: dict[str, Any] = {"error_kw": {"linewidth": 1, "capsize": 2}}
     if found.method == "sobol":
-        first = {"label": "alone (first order)", "color": COLOURS[4]}
+        first: dict[str, Any] = {"label": "alone (first order)", "color": COLOURS[4]}
         axes.barh(
             y + 0.2,
             table["ST"],

@@ -371,6 +371,20 @@ def from_tsv(text: str) -> dict[str, pd.DataFrame]:
     return {str(name): whole.loc[name] for name in whole.index.unique("trial")}
 
 
+def markdown(tables: Mapping[str, pd.DataFrame]) -> str:
+    """Return the effects of several trials as a table in Markdown."""
+    head = ["trial", "end point", "n an arm", *SHORT, "verdict"]
+    lines = [head, ["---"] * len(head)]
+    for name, table in tables.items():
+        for k, (_, r) in enumerate(table.iterrows()):
+            point = f"{r['title']} ({r['unit']})" if r["unit"] else str(r["title"])
+            numbers = [_interval(*(r[c] for c in columns)) for columns in SHORT.values()]
+            numbers[1] += " by rule" if r["interval"] == "rule" else ""
+            said = r["verdict"] + (", fitted" if r["fitted"] else "")
+            lines.append(["" if k else name, point, str(r["n"]), *numbers, said])
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
 def _interval(middle: float, low: float = np.nan, high: float = np.nan) -> str:
     if np.isnan(middle):
         return ""
