@@ -1,8 +1,8 @@
 """Many individuals at matched accuracy: a loop over one Tellurium instance, ours on one core and on two, and COPASI.
 
 Each engine runs at the loosest rung of a common ladder of tolerances at which every state variable of every individual
-is within 1e-5 of a tight reference at every output time. Engines take turns in one run. On one core CPU time counts, since
-other programs may share the machine; two cores are compared by the clock.
+is within 1e-5 of a tight reference at every output time. Engines take turns in one run. On one core CPU time counts,
+since other programs may share the machine; two cores are compared by the clock.
 
     python benchmarks/ensembles.py [--rounds 5] [--model NAME] [--output docs/benchmarks.md]
 """
@@ -259,17 +259,20 @@ def page(rows, rounds):
     head = ["model", "experiment", "states", "drawn", *(f"{e} (tolerance)" for e in ENGINES)]
     head += ["Tellurium / ours, 1 core", "Tellurium / ours, 2 cores", "COPASI / ours, 1 core"]
     table = ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *(c for c, _ in rows))]
+    left = [name for name in EXPERIMENTS if name not in [c[0] for c, _ in rows]]
+    without = f"Not measured in this run: {', '.join(left)}. " if left else ""
     middle = [np.exp(np.nanmean(np.log([r[k] for _, r in rows]))) for k in range(3)]
     return f"""# Speed
 
-Written by `python benchmarks/ensembles.py`; {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, load
-{os.getloadavg()[0]:.1f} at the end, Python {platform.python_version()}; {versions}.
+Written by `python benchmarks/ensembles.py`; {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores,
+load {os.getloadavg()[0]:.1f} at the end, Python {platform.python_version()}; {versions}.
 
-Milliseconds for one individual, median of {rounds} rounds in which the engines take turns, at the loosest relative tolerance of a
-common ladder (in brackets) at which every state variable of every individual is within 1e-5 of a tight reference at
-every output time; the absolute tolerance is 1e-12 everywhere. All engines put out all state variables at all output
-times of the experiment. The Tellurium loop reuses one instance: `resetToOrigin`, `r[k] = v` for each parameter drawn,
-`reset`, `simulate`. COPASI is driven through its Python binding with one instance, read-out of its series included.
+Milliseconds for one individual, median of {rounds} rounds in which the engines take turns, at the loosest relative
+tolerance of a common ladder (in brackets) at which every state variable of every individual is within 1e-5 of a tight
+reference at every output time; the absolute tolerance is 1e-12 everywhere. All engines put out all state variables at
+all output times of the experiment. The Tellurium loop reuses one instance: `resetToOrigin`, `r[k] = v` for each parameter
+drawn, `reset`, `simulate`. COPASI is driven through its Python binding with one instance, read-out of its series
+included.
 
 On one core CPU time counts, because other programs may share the machine; two cores are compared by the clock, with
 processes that were started beforehand. Ratios are medians over the rounds, in brackets the smallest and largest; above
@@ -277,10 +280,11 @@ processes that were started beforehand. Ratios are medians over the rounds, in b
 
 {chr(10).join(table)}
 
-Geometric means: {middle[0]:.2f} on one core, {middle[1]:.2f} on two, {middle[2]:.1f} against COPASI.
+{without}Geometric means: {middle[0]:.2f} on one core, {middle[1]:.2f} on two, {middle[2]:.1f} against COPASI.
 
 Most of the time goes into the integrator, libRoadRunner's CVODE, which the loop uses too: on one core there is little
-left to win with it. What an ensemble adds is the second core, batches that can be resumed, and statistics in bounded memory.
+left to win with it. What an ensemble adds is the second core, batches that can be resumed, and statistics in bounded
+memory.
 """
 
 
