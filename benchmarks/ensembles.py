@@ -270,9 +270,9 @@ load {os.getloadavg()[0]:.1f} at the end, Python {platform.python_version()}; {v
 Milliseconds for one individual, median of {rounds} rounds in which the engines take turns, at the loosest relative
 tolerance of a common ladder (in brackets) at which every state variable of every individual is within 1e-5 of a tight
 reference at every output time; the absolute tolerance is 1e-12 everywhere. All engines put out all state variables at
-all output times of the experiment. The Tellurium loop reuses one instance: `resetToOrigin`, `r[k] = v` for each parameter
-drawn, `reset`, `simulate`. COPASI is driven through its Python binding with one instance, read-out of its series
-included.
+all output times of the experiment. The Tellurium loop reuses one instance: `resetToOrigin`, `r[k] = v` for each
+parameter drawn, `reset`, `simulate`. COPASI is driven through its Python binding with one instance, read-out of its
+series included.
 
 On one core CPU time counts, because other programs may share the machine; two cores are compared by the clock, with
 processes that were started beforehand. Ratios are medians over the rounds, in brackets the smallest and largest; above
