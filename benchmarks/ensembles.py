@@ -92,8 +92,8 @@ class Case:
         return replace(self.plan, initial=resolved(self.plan.initial), phases=phases)
 
 
-def solver(relative):
-    return Solver(relative_tolerance=relative, absolute_tolerance=ABSOLUTE)
+def solver(relative, order=5):
+    return Solver(relative_tolerance=relative, absolute_tolerance=ABSOLUTE, maximum_order=order)
 
 
 class Tellurium:
@@ -136,7 +136,8 @@ class Ours:
 
     def __init__(self, case, relative):
         self.case = case
-        how = relative if isinstance(relative, Solver) else solver(relative)
+        # The metadata of a model say which order its solver needs: part of what ours knows.
+        how = relative if isinstance(relative, Solver) else solver(relative, case.model.solver.maximum_order)
         self.engine = RoadRunnerBatch(case.model.sbml, case.model.elements, how, LIMIT)
 
     def __call__(self, rows):
@@ -185,7 +186,8 @@ class TwoCores:
     """Two processes that were started beforehand; each takes half of the individuals again and again."""
 
     def __init__(self, case, relative):
-        subject = Subject(case.model.sbml, case.model.elements, solver(relative))
+        how = solver(relative, case.model.solver.maximum_order)
+        subject = Subject(case.model.sbml, case.model.elements, how)
         size = len(case.rows) // 2
         work = Simulation(subject, case.draws, size, ((case.experiment, case.plan),), (), case.columns, curves=True)
         self.pool = ProcessPoolExecutor(2, initializer=executors._keep, initargs=(work,))  # noqa: SLF001
