@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: check test test-all release docs cards maps lint clean
+.PHONY: check test test-all controls release docs cards maps lint clean
 
 check: $(STAMP)
 	$(BIN)/metaflammation check
@@ -16,6 +16,10 @@ test-all: $(STAMP) lint
 	$(BIN)/pytest -n 2
 	sh tests/other_pythons.sh
 	sh tests/validate_archives.sh
+
+# The controls of the integrated model, all of them: half an hour on two cores.
+controls: $(STAMP)
+	$(BIN)/pytest -n 2 --timeout 1800 --all-controls tests/test_expectations.py -k "fails_under and metaflammation"
 
 # Every model in every form, as files that people can download, with an index and checksums: dist/models, or nothing of it.
 release: $(STAMP)

@@ -99,6 +99,12 @@ def fresh_python():
     return run
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--all-controls", action="store_true", help="every control of the integrated model too: half an hour"
+    )
+
+
 def manageable(model):
     """Return the experiments that other programs manage: all, or those that the model's second engine repeats.
 
