@@ -315,6 +315,8 @@ import signal, sys, time
 from pathlib import Path
 from metaflammation import cli, files
 number, sys.argv = int(sys.argv[1]), ["metaflammation", *sys.argv[2:]]
+# Whoever runs the tests in the background of a shell ignores the signal, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def die(*_):
     signal.raise_signal(number)
     while True:
@@ -339,7 +341,7 @@ def test_export_that_is_killed_on_the_command_line_leaves_no_half_of_it(number, 
     before = everything_in(tmp_path)
     arguments = ["export", "insulin_cascade", "--to", form, "-o", str(path), "--force"]
     command = [sys.executable, "-c", KILLED, str(int(number)), *arguments]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=120)
     if number == signal.SIGINT:
         assert done.returncode == 130
         assert "Traceback" not in done.stderr
