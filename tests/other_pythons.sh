@@ -18,7 +18,7 @@ for version in 3.13; do
   venv=.venv-$version
   if [ ! -e "$venv/.installed" ] || [ pyproject.toml -nt "$venv/.installed" ]; then
     "$python" -m venv "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[test,ensemble]'
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[test,petab,fit,report,ensemble]'
     touch "$venv/.installed"
   fi
   echo "core tests on $("$venv/bin/python" --version)"

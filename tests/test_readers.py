@@ -37,7 +37,12 @@ def stored():
     return {name: entries for name, entries in found.items() if entries}
 
 
-NAMES = [pytest.param(n, marks=[pytest.mark.slow] if n != "insulin_cascade" else []) for n in stored()]
+# A run of the integrated model takes other programs minutes: its rows come from the benchmark alone.
+NAMES = [
+    pytest.param(n, marks=[pytest.mark.slow] if n != "insulin_cascade" else [])
+    for n in stored()
+    if not MODELS[n].metadata.compared
+]
 
 
 @cache
