@@ -105,6 +105,22 @@ def pytest_addoption(parser):
     )
 
 
+TOO_LONG = {
+    "test_tellurium_executes_the_archive_and_gives_our_curves_in_every_experiment",
+    "test_copasi_opens_the_archive_and_gives_our_curves",
+    "test_the_report_of_every_model_is_small_and_complete",
+}
+"""They simulate all experiments of a model, in other programs or with a point for every pixel."""
+
+
+def pytest_collection_modifyitems(items):
+    """Leave out what takes the integrated model longer than a test may take, and say so."""
+    for item in items:
+        if item.name.endswith("[metaflammation]") and item.originalname in TOO_LONG:
+            reason = "the archive and the report of the integrated model take many minutes: made by hand"
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
 def manageable(model):
     """Return the experiments that other programs manage: all, or those that the model's second engine repeats.
 
