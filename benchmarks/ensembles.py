@@ -22,6 +22,7 @@ import tellurium as te  # before anything that imports libsbml, whose enumeratio
 from loky import ProcessPoolExecutor
 
 import metaflammation as mf
+from metaflammation import children
 from metaflammation.engines.batch import RoadRunnerBatch
 from metaflammation.engines.copasi import CopasiEngine
 from metaflammation.ensembles import distributions, executors
@@ -190,12 +191,12 @@ class TwoCores:
         subject = Subject(case.model.sbml, case.model.elements, how)
         size = len(case.rows) // 2
         work = Simulation(subject, case.draws, size, ((case.experiment, case.plan),), (), case.columns, curves=True)
-        self.pool = ProcessPoolExecutor(2, initializer=executors._keep, initargs=(work,))  # noqa: SLF001
-        for future in [self.pool.submit(executors._kept_batch, k % 2) for k in range(8)]:  # noqa: SLF001
+        self.pool = ProcessPoolExecutor(2, initializer=children.keep, initargs=(work,))
+        for future in [self.pool.submit(executors.kept_batch, k % 2) for k in range(8)]:
             future.result()
 
     def __call__(self, times):
-        for future in [self.pool.submit(executors._kept_batch, k % 2) for k in range(2 * times)]:  # noqa: SLF001
+        for future in [self.pool.submit(executors.kept_batch, k % 2) for k in range(2 * times)]:
             future.result()
 
     def close(self):

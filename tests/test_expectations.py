@@ -2,6 +2,7 @@
 
 import math
 
+import pandas as pd
 import pytest
 
 import metaflammation as mf
@@ -10,6 +11,7 @@ from metaflammation.check import control_outcomes
 from metaflammation.errors import DataError
 from metaflammation.expectations import FAILS, HOLDS, KNOWN, UNEXPECTED, judge, margin_of, readings
 from metaflammation.records import Expectation
+from metaflammation.timecourse import TimeCourse
 
 MODELS = {name: mf.load(name) for name in library.catalogue()}
 RUNS = {name: model.runs() for name, model in MODELS.items()}
@@ -126,6 +128,10 @@ def test_scale_of_a_ratio_must_exceed_one():
         margin_of(expectation(value=RATIO, lower=1, scale=0.5), 2)
 
 
+def course_of(values, times):
+    return TimeCourse(pd.DataFrame({"x": values}, index=pd.Index(times, name="time")), {"x": "nM"}, {"x": "X"})
+
+
 class Fixed:
     """Runs that give one value for every reading."""
 
@@ -133,9 +139,7 @@ class Fixed:
         self.value = value
 
     def course(self, *_):
-        import pandas as pd
-
-        return {"x": pd.Series([0.0, self.value], index=[0.0, 1.0])}
+        return course_of([0.0, self.value], [0.0, 1.0])
 
     def unit(self, _):
         return "nM"
@@ -148,9 +152,7 @@ class Course(Fixed):
         pass
 
     def course(self, *_):
-        import pandas as pd
-
-        return {"x": pd.Series([0.0, 2.0, 4.0, 2.0, 0.0], index=[0.0, 2.0, 4.0, 6.0, 8.0])}
+        return course_of([0.0, 2.0, 4.0, 2.0, 0.0], [0.0, 2.0, 4.0, 6.0, 8.0])
 
 
 @pytest.mark.parametrize(

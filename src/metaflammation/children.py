@@ -9,13 +9,14 @@ from typing import Any
 
 def pool(state: object, workers: int) -> ProcessPoolExecutor:
     """Return a pool of processes in each of which :func:`kept` gives ``state``."""
-    return ProcessPoolExecutor(workers, get_context("spawn"), _keep, (state,))
+    return ProcessPoolExecutor(workers, get_context("spawn"), keep, (state,))
 
 
 _kept: list[Any] = []
 
 
-def _keep(state: object) -> None:
+def keep(state: object) -> None:
+    """Make :func:`kept` give ``state`` in this process: what a pool starts its workers with."""
     _kept[:] = [state]
 
 

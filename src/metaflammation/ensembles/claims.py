@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from metaflammation.errors import SimulationError
 from metaflammation.expectations import evaluate, readings
 from metaflammation.records import Conservation, LowestState, SteadyStateSpread
 from metaflammation.runs import Runs
-from metaflammation.simulate import Protocol, merge_conditions
+from metaflammation.simulate import Protocol as Course
+from metaflammation.simulate import merge_conditions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,13 +77,9 @@ class Claims:
     @property
     def fingerprint(self) -> str:
         """Return what decides the numbers, as a hash: of an expectation its value, not the interval."""
-        joint = self.draws.joint
-        fits = [x for _, c in joint.correlated for x in (c.shape, c)]
         values = [(e.id, e.value) for e in self.expectations]
         protocols = [self.experiments, {n: dict(c) for n, c in self.conditions.items()}, self.starts]
-        return digest(
-            self.subject.sbml, self.subject.solver, values, protocols, joint.parts, sorted(joint.twins.items()), *fits
-        )
+        return digest(self.subject.sbml, self.subject.solver, values, protocols, *self.draws.joint.identity)
 
     def batch(self, number: int) -> Part:
         """Return the value of each expectation in each set of one batch."""
@@ -128,10 +125,48 @@ class Claims:
         return found
 
 
+class Valued(Protocol):
+    """Something with a value to be evaluated."""
+
+    @property
+    def value(self) -> Any:
+        """Return what is read."""
+        ...
+
+
+class Read(Protocol):
+    """What :class:`DrawnRuns` needs to know."""
+
+    @property
+    def subject(self) -> Subject:
+        """Return the model."""
+        ...
+
+    @property
+    def draws(self) -> Draws:
+        """Return the parameter sets."""
+        ...
+
+    @property
+    def expectations(self) -> Sequence[Valued]:
+        """Return all that is read."""
+        ...
+
+    @property
+    def experiments(self) -> Mapping[str, Experiment]:
+        """Return the experiments of the model."""
+        ...
+
+    @property
+    def conditions(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return the conditions of the model; what is drawn stands in them by name."""
+        ...
+
+
 class DrawnRuns(Runs):
     """Runs of one parameter set after the other; plans are worked out once, and only what is read is put out."""
 
-    def __init__(self, claims: Claims) -> None:
+    def __init__(self, claims: Read) -> None:
         subject = claims.subject
         self.batch: BatchEngine = subject.engine()
         # What starts at random states is no plan for many, and needs the tolerances of the model.
@@ -166,14 +201,14 @@ class DrawnRuns(Runs):
             raise SimulationError(found)
         return found
 
-    def plan(self, protocol: Protocol, held: Mapping[str, float]) -> Plan:
+    def plan(self, protocol: Course, held: Mapping[str, float]) -> Plan:
         """Return the plan of a protocol with drawn values by name."""
         return protocol.plan(held, base=symbols(self._claims.draws))
 
     def _simulated(self, key: tuple[str, float | None, tuple[str, ...]]) -> Curves | str:
         if key not in self._plans:
             experiment, dose, under = key
-            protocol = Protocol.of(self.experiment(experiment), self.conditions, dose)
+            protocol = Course.of(self.experiment(experiment), self.conditions, dose)
             held = merge_conditions(under, self.conditions, f"experiment {experiment}")
             plan = self.plan(protocol, held)
             wanted = tuple(sorted(self._wanted[""] | self._wanted.get(experiment, set())))
@@ -185,7 +220,7 @@ class DrawnRuns(Runs):
         return Curves(times, {o: k for k, o in enumerate(wanted)}, found.values[0])
 
 
-def _wanted(expectations: Sequence[Expectation], elements: Mapping[str, Element]) -> dict[str, set[str]]:
+def _wanted(expectations: Sequence[Valued], elements: Mapping[str, Element]) -> dict[str, set[str]]:
     """Return the variables that are read of each experiment; under an empty name those that are read of all."""
     wanted: dict[str, set[str]] = {"": set()}
     for e in expectations:

@@ -80,6 +80,12 @@ class Joint:
     correlated: tuple[tuple[tuple[str, ...], np.ndarray], ...] = ()
     twins: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Return all that decides the draws, for a fingerprint."""
+        fits = [x for _, c in self.correlated for x in (c.shape, c)]
+        return (self.parts, sorted(self.twins.items()), *fits)
+
 
 def of_evidence(model: Model, spread: float | str = BOUNDS) -> Joint:
     """Return what is known of each parameter of a model.

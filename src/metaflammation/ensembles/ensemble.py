@@ -94,11 +94,11 @@ def statistics_path(output: Path) -> Path:
     return output.with_name(f"{output.stem}_statistics.nc")
 
 
-def tolerances(own: Solver) -> Solver:
+def tolerances(own: Solver, many: Solver = SOLVER) -> Solver:
     """Return the tolerances for many individuals: those of the model where they are looser."""
     return Solver(
-        relative_tolerance=max(own.relative_tolerance, SOLVER.relative_tolerance),
-        absolute_tolerance=max(own.absolute_tolerance, SOLVER.absolute_tolerance),
+        relative_tolerance=max(own.relative_tolerance, many.relative_tolerance),
+        absolute_tolerance=max(own.absolute_tolerance, many.absolute_tolerance),
         maximum_order=own.maximum_order,
     )
 
@@ -170,6 +170,26 @@ def finished(
             progress(len(part.failures), failed)
         yield folder
         folder.remove()
+
+
+def gathered(
+    work: Work,
+    about: Mapping[str, Any],
+    output: str | Path | None,
+    workers: int,
+    scheduler: str | None,
+    progress: Progress,
+    *,
+    overwrite: bool,
+) -> pd.DataFrame:
+    """Return the table of all individuals, from a run that goes on where it was stopped; it is written if asked for."""
+    path = Path(output) if output is not None else None
+    if path is not None:
+        files.check_free(path, overwrite=overwrite)
+    with finished(work, about, path, workers, scheduler, progress) as folder:
+        whole = path or folder.path / "whole"
+        folder.assemble(whole, about, overwrite=overwrite)
+        return storage.read(whole)[0]
 
 
 def describe(population: VirtualPopulation, work: Work) -> dict[str, Any]:

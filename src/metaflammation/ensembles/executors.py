@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from metaflammation import children
 from metaflammation.errors import SimulationError, missing
 
 if TYPE_CHECKING:
@@ -61,13 +62,13 @@ def _loky(work: Work, numbers: Iterable[int], workers: int) -> Iterator[tuple[in
     waiting = deque(numbers)
     attempts: dict[int, int] = {}
     while waiting:
-        executor = ProcessPoolExecutor(workers, initializer=_keep, initargs=(work,))
+        executor = ProcessPoolExecutor(workers, initializer=children.keep, initargs=(work,))
         running: dict[Any, int] = {}
         try:
             while waiting or running:
                 while waiting and len(running) < AHEAD * workers:
                     number = waiting.popleft()
-                    running[executor.submit(_kept_batch, number)] = number
+                    running[executor.submit(kept_batch, number)] = number
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     result = future.result()
@@ -126,15 +127,10 @@ def _give_up(numbers: list[int], size: int) -> None:
     raise SimulationError(f"individuals {where}: the process that simulates them was killed {ATTEMPTS} times and more")
 
 
-_kept: list[Work] = []
-
-
-def _keep(work: Work) -> None:
-    _kept[:] = [work]
-
-
-def _kept_batch(number: int) -> Part:
-    return _kept[0].batch(number)
+def kept_batch(number: int) -> Part:
+    """Return the result of a batch of the work that this process keeps (:func:`metaflammation.children.keep`)."""
+    found: Part = children.kept().batch(number)
+    return found
 
 
 def _itself(work: Work) -> Work:

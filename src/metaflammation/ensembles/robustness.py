@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metaflammation import files
 from metaflammation.ensembles import population as populations
 from metaflammation.ensembles.claims import FAILED, Claims
 from metaflammation.ensembles.distributions import BOUNDS
-from metaflammation.ensembles.ensemble import describe, finished
-from metaflammation.ensembles.storage import read
+from metaflammation.ensembles.ensemble import describe, gathered, tolerances
 from metaflammation.ensembles.work import Subject
 from metaflammation.errors import DataError
 from metaflammation.expectations import margin_of
@@ -21,6 +18,7 @@ from metaflammation.records import Solver, SteadyStateSpread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     import pandas as pd
     from matplotlib.axes import Axes
@@ -105,27 +103,15 @@ def run(
         "starts": starts,
         "solver": work.subject.solver.model_dump(),
     }
-    path = Path(output) if output is not None else None
-    if path is not None:
-        files.check_free(path, overwrite=overwrite)
-    with finished(work, about, path, workers, scheduler, progress) as folder:
-        whole = path or folder.path / "sets"
-        folder.assemble(whole, about, overwrite=overwrite)
-        data, _ = read(whole)
+    data = gathered(work, about, output, workers, scheduler, progress, overwrite=overwrite)
     return evaluate(model, work, data, about)
 
 
 def claims(population: VirtualPopulation, starts: int = STARTS) -> Claims:
     """Return the work: every expectation in every set of a population."""
     model = population.model
-    own = model.solver
-    solver = Solver(
-        relative_tolerance=max(own.relative_tolerance, SOLVER.relative_tolerance),
-        absolute_tolerance=max(own.absolute_tolerance, SOLVER.absolute_tolerance),
-        maximum_order=own.maximum_order,
-    )
     return Claims(
-        subject=Subject(model.sbml, model.elements, solver, own),
+        subject=Subject(model.sbml, model.elements, tolerances(model.solver, SOLVER), model.solver),
         draws=population.draws,
         size=COMPOSED if model.files and model.files.modules() else BATCH,
         expectations=tuple(model.expectations.values()),

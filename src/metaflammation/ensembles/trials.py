@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metaflammation import files
 from metaflammation.ensembles import distributions, effects
 from metaflammation.ensembles import population as populations
 from metaflammation.ensembles.claims import DrawnRuns
-from metaflammation.ensembles.ensemble import describe, finished, tolerances
-from metaflammation.ensembles.storage import REASON, read
+from metaflammation.ensembles.ensemble import describe, gathered, tolerances
+from metaflammation.ensembles.storage import REASON
 from metaflammation.ensembles.work import Part, Subject, digest
 from metaflammation.errors import DataError, SimulationError, unknown
 from metaflammation.expectations import evaluate, unit_of
@@ -21,6 +19,7 @@ from metaflammation.records import Comparison, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     import pandas as pd
     from matplotlib.figure import Figure
@@ -235,7 +234,7 @@ class PersonRuns(DrawnRuns):
 
     def __init__(self, work: TrialWork) -> None:
         self._person = work.person
-        super().__init__(work)  # type: ignore[arg-type]
+        super().__init__(work)
 
     def plan(self, protocol: Protocol, held: Mapping[str, float]) -> Plan:
         """Return the plan of a protocol for a person with drawn values by name."""
@@ -280,13 +279,7 @@ def run(
     work = of(people, design, paired=paired)
     about = describe(people, work) | {"trial": trial, "per_arm": each, "repeats": repeats}
     about |= {"design": "paired" if paired else "parallel"}
-    path = Path(output) if output is not None else None
-    if path is not None:
-        files.check_free(path, overwrite=overwrite)
-    with finished(work, about, path, workers, scheduler, progress) as folder:
-        whole = path or folder.path / "persons"
-        folder.assemble(whole, about, overwrite=overwrite)
-        data, _ = read(whole)
+    data = gathered(work, about, output, workers, scheduler, progress, overwrite=overwrite)
     return evaluated(model, work, data, about)
 
 
