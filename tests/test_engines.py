@@ -245,3 +245,9 @@ def test_spans_cover_every_output_time_once():
         (2.5, 7.0, [5.0]),
         (7.0, 20.0, [20.0]),
     ]
+
+
+def test_solver_prints_nothing_amid_what_a_command_writes(name, tmp_path, capfd):
+    model = build(tmp_path, "A -> ; k*A; k = 1e10; A = 1; -> B; v; B = 0; v = 1\n")
+    engine(name, model).run(Plan({}, 0.0, (Phase(1e7),), (1e7, 1e7 + 1)))
+    assert capfd.readouterr() == ("", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -122,6 +123,8 @@ def load(sbml: str) -> Any:
     """
     import roadrunner
 
+    # CVODE prints every first step below the resolution of a late time to standard output, amid what a command writes.
+    os.environ.setdefault("SUNLOGGER_WARNING_FILENAME", os.devnull)
     try:
         return roadrunner.RoadRunner(sbml)
     except RuntimeError as error:

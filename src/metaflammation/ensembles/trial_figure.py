@@ -31,7 +31,7 @@ def draw(trials: Mapping[str, pd.DataFrame]) -> Figure:
     # A heading takes the place of half an end point.
     heights = [HEIGHT * (1.6 if title else 1.0) for title, _ in rows]
     total = sum(heights) + HEAD
-    figure = Figure(figsize=(WIDTH, total))
+    figure = Figure(figsize=(WIDTH, total), dpi=150)
     top = total - 0.45
     for (title, point), height in zip(rows, heights, strict=True):
         top -= height
