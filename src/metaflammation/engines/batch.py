@@ -88,8 +88,7 @@ class RoadRunnerBatch(RoadRunnerEngine):
 
     def __init__(self, sbml: str, elements: Mapping[str, Element], solver: Solver, steps: int = STEPS) -> None:
         # The solver's library prints what we keep as the reason of a failure; it looks here when it is set up.
-        for kind in ("ERROR", "WARNING"):
-            os.environ.setdefault(f"SUNLOGGER_{kind}_FILENAME", os.devnull)
+        os.environ.setdefault("SUNLOGGER_ERROR_FILENAME", os.devnull)
         super().__init__(sbml, elements, solver)
         self.rr.integrator.maximum_num_steps = steps
         self._indices = {name: k for k, name in enumerate(self.rr.model.getGlobalParameterIds())}
