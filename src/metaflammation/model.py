@@ -91,23 +91,24 @@ def catalogue() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Index ``model``; columns title, tier, version, species, reactions, parameters, experiments, expectations.
+        Index ``model``; columns title, tier, version, states (what is integrated: species, and variables with a rate
+        rule), reactions, parameters, experiments, expectations.
     """
     import pandas as pd
 
     rows = []
     for name in library.catalogue():
         model = load(name)
-        kinds = [e.kind for e in model.elements.values()]
+        elements = list(model.elements.values())
         rows.append(
             {
                 "model": name,
                 "title": model.metadata.title if model.metadata else "",
                 "tier": model.metadata.tier if model.metadata else None,
                 "version": model.metadata.version if model.metadata else "",
-                "species": kinds.count("species"),
-                "reactions": kinds.count("reaction"),
-                "parameters": sum(e.kind == "parameter" and e.constant for e in model.elements.values()),
+                "states": sum(e.kind != "reaction" and not (e.constant or e.assigned) for e in elements),
+                "reactions": sum(e.kind == "reaction" for e in elements),
+                "parameters": sum(e.kind == "parameter" and e.constant for e in elements),
                 "experiments": len(model.experiments),
                 "expectations": len(model.expectations),
             }

@@ -13,11 +13,11 @@ from metaflammation.errors import MetaflammationError
 
 @click.command("list")
 def list_models() -> None:
-    """List the models with their sizes, experiments and expectations."""
+    """List the models, with how many variables are integrated, experiments and expectations."""
     from metaflammation.model import catalogue
     from metaflammation.report import tables
 
-    shared.console().print(tables.frame(catalogue()))
+    shared.console().print(tables.frame(catalogue()[["states", "experiments", "expectations", "title"]]))
 
 
 @click.command()

@@ -122,9 +122,9 @@ def factor(sd: float) -> str:
 
 
 def frame(data: pd.DataFrame, title: str = "") -> Table:
-    """Return any table with its index."""
-    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column(str(data.index.name or ""))
+    """Return any table with its index, whose words are never cut."""
+    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
+    table.add_column(str(data.index.name or ""), min_width=max(map(len, map(str, data.index)), default=0))
     for column in data.columns:
         table.add_column(str(column), justify="right" if data[column].dtype.kind in "if" else "left")
     for index, row in zip(data.index, data.itertuples(index=False), strict=True):
