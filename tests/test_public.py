@@ -84,8 +84,8 @@ def test_catalogue_counts_what_the_models_hold(insulin_cascade):
     row = mf.catalogue().loc["insulin_cascade"]
     kinds = [e.kind for e in insulin_cascade.elements.values()]
     assert (row["states"], row["reactions"]) == (kinds.count("species"), kinds.count("reaction"))
-    rates = mf.load("hormone_axis").roadrunner().model.getNumRateRules()
-    assert mf.catalogue().loc["hormone_axis", "states"] == rates
+    rr = mf.load("hormone_axis").roadrunner()
+    assert mf.catalogue().loc["hormone_axis", "states"] == rr.model.getNumRateRules()
     assert row["parameters"] == len(insulin_cascade.parameters)
     assert row["experiments"] == len(insulin_cascade.experiments)
     assert (row["tier"], row["title"]) == (1, insulin_cascade.metadata.title)
