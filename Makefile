@@ -10,10 +10,10 @@ check: $(STAMP)
 	$(BIN)/metaflammation check
 
 test: $(STAMP) lint
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 test-all: $(STAMP) lint
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 	sh tests/other_pythons.sh
 	sh tests/validate_archives.sh
 

@@ -46,7 +46,7 @@ def highest(experiment):
 
 
 def assert_near(theirs, ours, noise, what):
-    """Compare one variable; ``noise`` is the absolute tolerance of the solver."""
+    """Compare one variable; ``noise`` is what solvers add to a variable that does not move."""
     span = max(float(np.ptp(ours)), 0.1 * float(np.abs(ours).max()), 1e-300)
     assert np.abs(theirs - ours).max() <= NEAR * span + noise, what
 
@@ -78,7 +78,8 @@ def assert_runs_as_ours(model, text, engine, rename=str):
         )
         theirs = other.run(translated)
         for k, name in enumerate(model.engine().columns):
-            noise = 2 * model.solver.absolute_tolerance
+            # A difference that is zero throughout keeps the local errors of its terms, which add up over the steps.
+            noise = 10 * model.solver.absolute_tolerance
             assert_near(theirs[:, columns[name]], ours[:, k], noise, f"{experiment.id}: {name}")
 
 
