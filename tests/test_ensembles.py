@@ -309,12 +309,15 @@ def test_batches_of_another_run_are_refused(model, tmp_path):
         pytest.param({"batch": 0}, "batch: 0", id="batch"),
         pytest.param({"population": 0}, "n: 0 is not a number of individuals", id="nobody"),
         pytest.param({"scheduler": "tcp://127.0.0.1:9"}, "scheduler .* does not answer", id="scheduler"),
+        pytest.param({"output": "out.csv"}, "written as parquet; name it out.parquet", id="form of the table"),
     ],
 )
-def test_what_makes_no_sense_is_refused(model, how, message, monkeypatch):
+def test_what_makes_no_sense_is_refused_and_leaves_nothing(model, how, message, monkeypatch, tmp_path):
     monkeypatch.setattr("metaflammation.ensembles.executors.PATIENCE", "1s")
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(MetaflammationError, match=message):
-        model.ensemble("step", **{"population": 5, **how})
+        model.ensemble("step", **{"population": 5, "output": "out.parquet", **how})
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def simulate(
     work = _work(population, experiment, dose, readouts, observables, batch, statistics=statistics, curves=curves)
     path = Path(output) if output is not None else None
     if path is not None:
-        files.check_free(path, overwrite=overwrite)
+        storage.check_free(path, overwrite=overwrite)
         if statistics:
             files.check_free(statistics_path(path), overwrite=overwrite)
     about = describe(population, work) | {"experiment": experiment, "dose": dose}
@@ -164,10 +164,14 @@ def finished(
         done, total = folder.done(), batches(work.draws, work.size)
         failed = 0
         progress(sum(min(work.size, work.draws.n - n * work.size) for n in done), 0)
-        for number, part in executors.run(work, [n for n in range(total) if n not in done], workers, scheduler):
-            folder.write(number, part)
-            failed += sum(reason is not None for reason in part.failures)
-            progress(len(part.failures), failed)
+        try:
+            for number, part in executors.run(work, [n for n in range(total) if n not in done], workers, scheduler):
+                folder.write(number, part)
+                failed += sum(reason is not None for reason in part.failures)
+                progress(len(part.failures), failed)
+        finally:
+            if not folder.done():
+                folder.remove()
         yield folder
         folder.remove()
 
@@ -185,7 +189,7 @@ def gathered(
     """Return the table of all individuals, from a run that goes on where it was stopped; it is written if asked for."""
     path = Path(output) if output is not None else None
     if path is not None:
-        files.check_free(path, overwrite=overwrite)
+        storage.check_free(path, overwrite=overwrite)
     with finished(work, about, path, workers, scheduler, progress) as folder:
         whole = path or folder.path / "whole"
         folder.assemble(whole, about, overwrite=overwrite)

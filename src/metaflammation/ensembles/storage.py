@@ -27,6 +27,13 @@ REASON = "failure"
 """Column with the reason why an individual could not be simulated."""
 
 
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """Refuse, before any work, a table that exists or is not named as what it will be."""
+    if path.suffix != ".parquet":
+        raise DataError(f"{path}: tables of individuals are written as parquet; name it {path.stem}.parquet")
+    files.check_free(path, overwrite=overwrite)
+
+
 class Folder:
     """The finished batches of a run, beside the file that they become.
 
