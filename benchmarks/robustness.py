@@ -4,6 +4,7 @@ Models take turns, so that all of them have some sets if the time runs out; what
 given, and the next call goes on from there.
 
     python benchmarks/robustness.py FOLDER [--sets 2000] [--minutes 60] [--only MODEL ...] [--spread bounds 1.5]
+    python benchmarks/robustness.py --draw [--only MODEL ...]    # the pictures again, from the committed tables
 """
 
 import argparse
@@ -62,14 +63,31 @@ class Job:
         )
 
 
+def draw(name):
+    """Draw the committed tables of a model."""
+    tables, _ = committed.read(library.find(name))
+    if tables:
+        picture = Path("docs") / "robustness" / f"{name}.png"
+        picture.parent.mkdir(exist_ok=True)
+        figures.save(forest(tables), picture)
+        print(f"wrote {picture}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--draw", action="store_true")
     parser.add_argument("--sets", type=int, default=2000)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--only", nargs="+", default=list(library.catalogue()))
     parser.add_argument("--spread", nargs="+", default=["bounds", "1.5"])
     asked = parser.parse_args()
+    if asked.draw:
+        for name in asked.only:
+            draw(name)
+        return
+    if asked.folder is None:
+        parser.error("a folder is needed, for what is finished")
     asked.folder.mkdir(exist_ok=True)
     end = time.monotonic() + 60 * asked.minutes
     jobs = [Job(asked.folder, name, asked.sets, s) for s in asked.spread for name in asked.only]
@@ -86,10 +104,7 @@ def main():
         if found:
             for path in committed.write(Path("validation") / name, found):
                 print(f"wrote {path}")
-            picture = Path("docs") / "robustness" / f"{name}.png"
-            picture.parent.mkdir(exist_ok=True)
-            figures.save(forest({str(one.about["spread"]): one.table for one in found}), picture)
-            print(f"wrote {picture}")
+            draw(name)
 
 
 if __name__ == "__main__":

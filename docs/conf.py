@@ -36,6 +36,7 @@ include_patterns = [
     "validation/*/README.md",
 ]
 exclude_patterns = [".*", "build", "dist", "src", "tests", "**/__pycache__"]
+smartquotes_action = "qe"  # no dashes: an option in the text of a command keeps both of its hyphens
 
 # Of some sources no year was seen (their notes say so); a page that is in no menu is found by search and links.
 suppress_warnings = ["bibtex.missing_field", "toc.not_included"]

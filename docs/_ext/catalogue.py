@@ -92,8 +92,15 @@ def public_names_are_documented(_app, env) -> None:
         raise ExtensionError(f"docs/api.md does not document {', '.join(missing)}")
 
 
+def no_addresses(_app, _context, lines) -> None:
+    """Keep a revision of a model, in the text of a command, from being read as an address to write to."""
+    lines[:] = [line.replace("MODEL@REVISION", "``MODEL@REVISION``") for line in lines]
+
+
 def setup(app) -> dict:
     app.add_directive("facts", Facts)
     register_plugin("pybtex.style.formatting", "keys", ByKey)
     app.connect("env-check-consistency", public_names_are_documented)
+    app.setup_extension("sphinx_click")
+    app.connect("sphinx-click-process-description", no_addresses)
     return {"parallel_read_safe": True}

@@ -20,6 +20,9 @@ MARKS = ("o", "s", "^", "D")
 APART = 0.3
 """Rows between the marks of one expectation."""
 
+LONG = 40
+"""Rows from which the scale stands above the picture too."""
+
 
 def forest(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
     """Draw the share of parameter sets in which each expectation holds, the most robust ones on top.
@@ -31,7 +34,7 @@ def forest(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
         :class:`~metaflammation.ensembles.robustness.Robustness`. The first one gives the order.
     """
     first = next(iter(tables.values())).sort_values("share", ascending=False, kind="stable")
-    axes = ax if ax is not None else figures.empty(height=0.2 * len(first) + 1.4, width=8.5)
+    axes = ax if ax is not None else figures.empty(height=0.21 * len(first) + 1.4, width=8.0)
     rows = np.arange(len(first))
     for n, (spread, table) in enumerate(tables.items()):
         here = table.reindex(first.index)
@@ -47,7 +50,7 @@ def forest(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
                     share, y[chosen], xerr=error, fmt=MARKS[n % len(MARKS)], ms=4, lw=1.2, color=colour,
                     mfc=colour if n == 0 else "white", label=label,
                 )  # fmt: skip
-    axes.set_yticks(rows, list(first.index), fontsize="x-small")
+    axes.set_yticks(rows, list(first.index), fontsize="small")
     axes.set_ylim(len(first) - 0.5, -0.5)
     axes.set_xlim(-1, 101)
     axes.set_xlabel("holds in % of parameter sets (95 % interval)")
@@ -57,7 +60,10 @@ def forest(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    axes.legend(frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0, 1))
+    above = len(first) > LONG
+    axes.tick_params(axis="x", labeltop=above)
+    away = 2.0 if above else 0.5
+    axes.legend(frameon=False, fontsize="small", loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=away)
     return axes
 
 

@@ -20,7 +20,7 @@ SHORT_NAMES = {"article": "the article's claims", "data": "measured data", "law"
 def card(files: ModelFiles, release: str) -> str:
     """Return the card of a model; ``release`` names the software to cite, with its version."""
     parts = [
-        f"{NOTICE}\n\n# {files.id}: {files.metadata.title}\n\n**Research model. Not for medical use.**",
+        f"{NOTICE}\n\n# {_heading(files)}\n\n**Research model. Not for medical use.**",
         files.metadata.description.strip(),
         _map(files),
         f"## In numbers\n\n{sizes([files])}",
@@ -31,6 +31,12 @@ def card(files: ModelFiles, release: str) -> str:
         _cite(files, release),
     ]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
+
+
+def _heading(files: ModelFiles) -> str:
+    """Return id and title; the title alone where it begins with the id."""
+    title = files.metadata.title
+    return title if title.casefold().startswith(f"{files.id}:") else f"{files.id}: {title}"
 
 
 def sizes(models: list[ModelFiles], link: str = "") -> str:

@@ -101,7 +101,8 @@ def known_failures(files: ModelFiles) -> str:
         for e in expected(files)
         if e.known_failure
     ]
-    return table(["claim or source", "what is not shown", "why", "evidence"], rows) if rows else ""
+    columns = ["claim or source", "what is not shown", "what the model does", "reason and evidence"]
+    return table(columns, rows) if rows else ""
 
 
 def shown(files: ModelFiles) -> str:
@@ -175,15 +176,19 @@ def robustness(files: ModelFiles) -> str:
             f"{about['n']} parameter sets, assumed parameters {assumed} ({', '.join(made)}). Expectations about a "
             f"single steady state, which simulate from many starts each, are evaluated in {starts} of them.\n"
         )
+        columns = ["expectation", "holds in", "95 % interval", "fails with"]
         rows = [
-            (
-                f"`{row.Index}`" + ("" if row.nominal == "holds" else f" ({row.nominal})"),
+            [
+                f"`{row.Index}`" + ("" if row.nominal == HOLDS else f" ({row.nominal.removesuffix(' (fails)')})"),
                 f"{row.share:.1%}" if row.sets else "",
-                f"{row.lower:.1%} to {row.upper:.1%}" if row.sets else "",
-                int(row.failed) or "",
+                f"{100 * row.lower:.1f} to {row.upper:.1%}" if row.sets else "",
                 row.broken_by,
-            )
+            ]
             for row in found.itertuples()
         ]
-        parts.append(table(["expectation", "holds in", "95 % interval", "not simulated", "fails with"], rows))
+        if found["failed"].any():
+            columns.append("not simulated")
+            for cells, failed in zip(rows, found["failed"], strict=True):
+                cells.append(int(failed) or "")
+        parts.append(table(columns, rows))
     return "\n".join(parts)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from metaflammation.model import Model
 
-COLUMNS = 4
+COLUMNS = 3
 
 
 def data_sets(model: Model, use: str) -> Figure:
@@ -75,6 +75,8 @@ def targets(agreement: pd.DataFrame) -> Figure:
     axes.axvline(0, color="grey", lw=0.8, zorder=1)
     for basis, colour, marker in zip(("measured", "words", "recalled"), COLOURS, "osD", strict=False):
         here = np.flatnonzero((agreement["basis"] == basis).to_numpy())
+        if not here.size:
+            continue
         axes.scatter(agreement["residual"].iloc[here], here, s=16, color=colour, marker=marker, label=basis, zorder=2)
     axes.set_yticks(range(len(agreement)), list(agreement.index), fontsize="x-small")
     axes.invert_yaxis()
@@ -91,6 +93,7 @@ def waterfall(starts: Mapping[str, Sequence[float]], best: float) -> Figure:
     for n, (label, ends) in enumerate(starts.items()):
         axes.plot(range(1, len(ends) + 1), np.array(ends) - best + 0.01, "o-", ms=3, label=label, color=COLOURS[n])
     axes.set_yscale("log")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("start, best first")
     axes.set_ylabel("objective above the best + 0.01")
     axes.spines[["top", "right"]].set_visible(False)
