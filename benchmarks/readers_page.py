@@ -85,7 +85,9 @@ def cell(reader, entry, kind):
 def table(found, chosen, kind):
     """Return the table of readers and models as Markdown."""
     ours = kind == "ours"
-    head = ["reader", *["tolerance", "experiments"] * ours, *found]
+    # Where a long name may break: nine columns are wider than the page.
+    names = [name.replace("_", "_<wbr>") for name in found]
+    head = ["reader", *["tolerance", "experiments"] * ours, *names]
     lines = [head, ["---"] * len(head)]
     for r in chosen:
         about = [f"{r.tolerance:.0e}", r.experiments] if ours else []

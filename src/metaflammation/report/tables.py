@@ -148,7 +148,7 @@ def number(value: float | None, *, signed: bool = False) -> str:
         return "none"
     if math.isinf(value):
         return "+inf" if value > 0 else "-inf"
-    return f"{value:+.2f}" if signed else f"{value:.3g}"
+    return f"{value:+.2f}" if signed else f"{float(f'{value:.3g}'):g}"
 
 
 def _by_expectation(checked: Checked) -> dict[str, list[tuple[str, Outcome]]]:
