@@ -8,7 +8,8 @@ import pytest
 import metaflammation
 
 LAYERS = [
-    "cli", "revisions", "model", "check", "report.cards", "report.facts", "report.differences", "report.lint_pages",
+    "cli", "cli.sources", "cli.runs", "cli.checks", "cli.populations", "cli.shared",
+    "revisions", "model", "check", "report.cards", "report.facts", "report.differences", "report.lint_pages",
     "diff", "diff_attributes", "diff_validation", "starter", "report.fit_page", "report.fits", "report.tables",
     "report.page", "report.curves", "report.intervals", "report.equations", "report.provenance", "report.references",
     "report.robust", "report.maps", "report.network", "report.influences", "report.labels", "report.glyphs", "report",
