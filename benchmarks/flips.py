@@ -1,4 +1,4 @@
-"""Which verdicts of er_stress flip when one parameter moves by 20 %; writes flips.tsv beside itself."""
+"""Which verdicts of er_stress flip when one parameter moves by 20 %; writes docs/fits/er_stress/flips.tsv."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 import metaflammation as mf
 from metaflammation.errors import MetaflammationError
 from metaflammation.expectations import judge
+
+TABLE = Path(__file__).parents[1] / "docs" / "fits" / "er_stress" / "flips.tsv"
 
 
 def verdicts(model: mf.Model, overrides: dict[str, float]) -> dict[str, tuple[bool, float]]:
@@ -33,7 +35,7 @@ def main(evidence: set[str]) -> None:
         if row.evidence in evidence and model.elements[p].value not in {0.0, 1.0} and not p.startswith("n_")
     ]
     here = verdicts(model, {})
-    with (Path(__file__).parent / "flips.tsv").open("w", encoding="utf-8", newline="") as file:
+    with TABLE.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, delimiter="\t", lineterminator="\n")
         table.writerow(["parameter", "evidence", "factor", "expectation", "value", "moved_value", "now"])
         for parameter in moved:
