@@ -93,7 +93,7 @@ def waterfall(starts: Mapping[str, Sequence[float]], best: float) -> Figure:
     for n, (label, ends) in enumerate(starts.items()):
         axes.plot(range(1, len(ends) + 1), np.array(ends) - best + 0.01, "o-", ms=3, label=label, color=COLOURS[n])
     axes.set_yscale("log")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     axes.set_xlabel("start, best first")
     axes.set_ylabel("objective above the best + 0.01")
     axes.spines[["top", "right"]].set_visible(False)
