@@ -1,5 +1,6 @@
 """Model cards and tables of facts; nothing here simulates."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from metaflammation import library
+from metaflammation.ensembles import committed
 from metaflammation.report import cards, facts
+from metaflammation.report.tables import number
 
 ROOT = Path(__file__).parent.parent
 MODELS = library.catalogue()
@@ -67,3 +70,29 @@ def test_a_claim_without_an_expectation_stands_in_the_table(monkeypatch):
 
 def test_table_keeps_cells_in_one_line():
     assert facts.table(["a"], [["x |\n *y* < 1"]]).splitlines()[-1] == "| x \\| \\*y\\* &lt; 1 |"
+
+
+ROW = "{id}\tbounds\t{sets}\t{failed}\t{sets}\t1\t0.981\t1\t{nominal}\t\n"
+MADE = {"n": 200, "starts": 100, "seed": 1, "solver": {"relative_tolerance": 1e-6}, "versions": {"libroadrunner": "2"}}
+
+
+@pytest.mark.parametrize(("failed", "last"), [(0, "fails with |"), (7, "fails with | not simulated |")])
+def test_robustness_counts_failed_sets_only_where_there_are_any(failed, last, monkeypatch):
+    head = "expectation\tspread\tsets\tfailed\tholding\tshare\tlower\tupper\tnominal\tbroken_by\n"
+    rows = ROW.format(id="a", sets=200, failed=0, nominal="holds")
+    rows += ROW.format(id="b", sets=200 - failed, failed=failed, nominal="known failure (fails)")
+    texts = {committed.TABLE: head + rows, committed.SETTINGS: json.dumps({"bounds": MADE})}
+    files = library.find("insulin_cascade")
+    monkeypatch.setattr(type(files), "has_validation", lambda _, name: name in texts)
+    monkeypatch.setattr(type(files), "validation_text", lambda _, name: texts[name])
+    lines = facts.robustness(files).splitlines()
+    assert next(line for line in lines if line.startswith("| expectation")).endswith(last)
+    assert lines[-1].startswith("| `b` (known failure) | 100.0% | 98.1 to 100.0% |")
+    assert lines[-1].endswith("| 7 |") == (failed > 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1080.4, "1080"), (0.012345, "0.0123"), (1.08e7, "1.08e+07"), (float("nan"), "none")]
+)
+def test_three_digits_without_powers_of_ten_up_to_a_million(value, text):
+    assert number(value) == text
