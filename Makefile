@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS := $(VENV)/.installed-docs
 
 .PHONY: check test test-all controls release docs cards maps lint clean
 
@@ -29,8 +30,7 @@ release: $(STAMP)
 	mv dist/models.part dist/models
 
 # The documentation site: build/docs/index.html. Tutorials are run; a warning, or a link that leads nowhere, is an error.
-docs: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+docs: $(STAMP) $(DOCS)
 	$(BIN)/sphinx-build -c docs -b html -E -W --keep-going -q . build/docs
 	$(BIN)/linkchecker --config docs/links.ini build/docs/index.html
 
@@ -53,6 +53,10 @@ lint: $(STAMP)
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,petab,fit,report,ensemble]'
+	touch $@
+
+$(DOCS): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	touch $@
 
 clean:
