@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -158,7 +159,7 @@ def run(
         If the engine fails, or a value is not finite.
     """
     values = engine.run(plan)
-    data = pd.DataFrame(values, index=pd.Index(plan.times, name="time"), columns=list(engine.columns))
+    data = pd.DataFrame(values, index=pd.Index(plan.times, name="time"), columns=_index(tuple(engine.columns)))
     if not np.isfinite(values).all():
         first = _first_not_finite(engine.columns, values)
         raise SimulationError(f"{engine.name}: {first} is not a finite number in the course of the simulation")
@@ -169,6 +170,11 @@ def run(
         {i: e.name or i for i, e in columns.items()},
         {"engine": engine.name, **origin},
     )
+
+
+@lru_cache
+def _index(columns: tuple[str, ...]) -> pd.Index[str]:
+    return pd.Index(columns)
 
 
 def steady_state(engine: Engine, changes: Mapping[str, float]) -> pd.Series[float]:

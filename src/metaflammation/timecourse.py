@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,16 @@ class TimeCourse:
         """Return variables as an array of shape (times, observables)."""
         for observable in observables:
             self._check(observable)
-        return np.asarray(self.data[list(observables)])
+        found: np.ndarray = self._values[:, [self._places[o] for o in observables]]
+        return found
+
+    @cached_property
+    def _values(self) -> np.ndarray:
+        return self.data.to_numpy()
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {str(column): k for k, column in enumerate(self.data.columns)}
 
     def select(self, observables: Sequence[str] = ()) -> TimeCourse:
         """Return the run with some of its variables; with all of them if none is named."""
@@ -149,7 +159,7 @@ class TimeCourse:
             raise DataError(f"{path}: cannot be read as a time course ({error})") from None
 
     def _check(self, observable: str) -> None:
-        if observable not in self.data.columns:
+        if observable not in self._places:
             raise SimulationError(unknown("observable", observable, self.data.columns))
 
     def _chosen(self, observables: str | Sequence[str] | None) -> list[str]:
