@@ -62,12 +62,11 @@ class TimeCourse:
         """Return variables as an array of shape (times, observables)."""
         for observable in observables:
             self._check(observable)
-        found: np.ndarray = self._values[:, [self._places[o] for o in observables]]
-        return found
+        return self._values[:, [self._places[o] for o in observables]]
 
     @cached_property
     def _values(self) -> np.ndarray:
-        return self.data.to_numpy()
+        return np.asarray(self.data)
 
     @cached_property
     def _places(self) -> dict[str, int]:
