@@ -51,10 +51,10 @@ SPREAD = 1.5
 """Factor within which assumed parameters move."""
 
 EXPERIMENTS = {
-    "insulin_cascade": ("insulin_step_10nM", 16),
-    "cytokine_crosstalk": ("TNF_infusion_3h", 8),
-    "er_stress": ("palmitate_500uM", 16),
-    "hormone_axis": ("becoming_massively_obese", 16),
+    "insulin_cascade": ("insulin_step_10nM", 100),
+    "cytokine_crosstalk": ("TNF_infusion_3h", 100),
+    "er_stress": ("palmitate_500uM", 100),
+    "hormone_axis": ("becoming_massively_obese", 100),
     "insulin_resistance": ("TNF_15min_then_insulin", 2),
     "metaflammation": ("lean_endotoxin_0p6ng", 2),
 }
@@ -108,6 +108,7 @@ class Tellurium:
         self.r.integrator.maximum_num_steps = LIMIT
         species = set(self.r.model.getFloatingSpeciesIds()) | set(self.r.model.getBoundarySpeciesIds())
         self.key = {i: f"[{i}]" if i in species else i for i in (*case.columns, *case.model.elements)}
+        self.species = species
         self.r.timeCourseSelections = ["time", *(self.key[c] for c in case.columns)]
 
     def __call__(self, rows):
@@ -118,8 +119,11 @@ class Tellurium:
         r.resetToOrigin()
         for k, v in plan.initial.items():
             r[self.key[k]] = v
-        # Initial states are computed from parameters: a reset after these are set, which keeps them, makes that good.
+        # Initial states are computed from parameters: a reset after these are set makes that good, but
+        # takes species back.
         r.reset()
+        for k in self.species & plan.initial.keys():
+            r[self.key[k]] = plan.initial[k]
         if plan.equilibration:
             r.simulate(0, plan.equilibration, 2)
             r.model.setTime(0.0)
@@ -217,14 +221,14 @@ def measure(name, rounds, repeat):
     reference = Ours(case, REFERENCE)(case.rows)
     found = {label: loosest(kind, case, reference) for label, kind in ENGINES.items()}
     rows = np.tile(case.rows, (repeat, 1))
-    if found["ours"] is None or found["Tellurium loop"] is None:
-        raise SystemExit(f"{name}: the goal is not reached on any rung: {found}")
+    if found["ours"] is None:
+        raise SystemExit(f"{name}: ours does not reach the goal on any rung")
     two = TwoCores(case, found["ours"][0])
     times = {label: [] for label in (*found, "two")}
     for _ in range(rounds):
         for label, each in found.items():
             if each:
-                times[label].append(timed(each[1], case.rows if label == "COPASI" else rows))
+                times[label].append(timed(each[1], rows))
         start = time.perf_counter()
         two(2 * repeat)
         times["two"].append([0.0, 1e3 * (time.perf_counter() - start) / (2 * len(rows))])
@@ -294,7 +298,7 @@ memory.
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--repeat", type=int, default=2, help="how often the individuals are run in a round")
+    parser.add_argument("--repeat", type=int, default=1, help="how often the individuals are run in a round")
     parser.add_argument("--model", action="append", choices=list(EXPERIMENTS))
     parser.add_argument("--output", type=Path, help="page to write, docs/benchmarks.md")
     asked = parser.parse_args()
