@@ -1,5 +1,6 @@
 import contextlib
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -251,3 +252,17 @@ def test_solver_prints_nothing_amid_what_a_command_writes(name, tmp_path, capfd)
     model = build(tmp_path, "A -> ; k*A; k = 1e10; A = 1; -> B; v; B = 0; v = 1\n")
     engine(name, model).run(Plan({}, 0.0, (Phase(1e7),), (1e7, 1e7 + 1)))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("settle", [0.0, 3.0], ids=["at once", "equilibrated"])
+def test_order_of_a_plan_holds_for_that_plan_alone(tiny, settle):
+    plan = Plan({}, settle, (Phase(0.0, {"S": 3.0}),), TIMES)
+    loose = Solver(relative_tolerance=1e-4, absolute_tolerance=1e-6)
+    limited = loose.model_copy(update={"maximum_order": 1})
+    alone = [engines.load("roadrunner", tiny.sbml, tiny.elements, solver).run(plan) for solver in (loose, limited)]
+    shared = engines.load("roadrunner", tiny.sbml, tiny.elements, loose)
+    found = [shared.run(replace(plan, maximum_order=order)) for order in (None, 1, None)]
+    assert np.array_equal(found[0], alone[0])
+    assert np.array_equal(found[1], alone[1])
+    assert np.array_equal(found[2], alone[0])
+    assert not np.array_equal(alone[0], alone[1])

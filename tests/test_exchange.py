@@ -44,7 +44,7 @@ def test_derived_sbml_is_clean_and_gives_the_curves_in_one_plain_run(model, expe
     rr = roadrunner.RoadRunner(text)
     rr.integrator.relative_tolerance = model.metadata.solver.relative_tolerance
     rr.integrator.absolute_tolerance = model.metadata.solver.absolute_tolerance
-    rr.integrator.setValue("maximum_bdf_order", model.metadata.solver.maximum_order)
+    rr.integrator.setValue("maximum_bdf_order", experiment.maximum_order or model.metadata.solver.maximum_order)
     names = [e.id for e in model.elements.values() if e.kind == "species" or e.assigned]
     keys = [f"[{n}]" if model.elements[n].kind == "species" else n for n in names]
     values = np.array(rr.simulate(0, experiment.duration, experiment.points, ["time", *keys]))
@@ -496,10 +496,13 @@ print(tesedml.SEDMLCodeFactory(sys.argv[1], workingDir=sys.argv[2]).toPython())
 """
 
 
-def test_sedml_has_the_settings_of_the_solver(tmp_path, fresh_python, monkeypatch):
+@pytest.mark.parametrize(("of_model", "of_experiment"), [(3, None), (5, 3)], ids=["model", "experiment"])
+def test_sedml_has_the_settings_of_the_solver(of_model, of_experiment, tmp_path, fresh_python, monkeypatch):
     model = mf.load("insulin_cascade")
-    solver = model.solver.model_copy(update={"maximum_order": 3})
+    solver = model.solver.model_copy(update={"maximum_order": of_model})
+    step = model.experiments["insulin_step_10nM"].model_copy(update={"maximum_order": of_experiment})
     monkeypatch.setattr(type(model), "solver", solver)
+    monkeypatch.setitem(model.experiments, "insulin_step_10nM", step)
     folder = model.export("sedml", tmp_path / "s", experiment="insulin_step_10nM")
     root = etree.fromstring((folder / "insulin_step_10nM.sedml").read_bytes())
     found = {e.get("kisaoID"): float(e.get("value")) for e in root.iter("{*}algorithmParameter")}

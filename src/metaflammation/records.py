@@ -25,6 +25,7 @@ def _time(value: Any) -> float:
 
 
 Minutes = Annotated[float, BeforeValidator(_time)]
+Order = Annotated[int, Field(ge=1, le=5)]
 PositiveMinutes = Annotated[float, BeforeValidator(_time), Field(gt=0)]
 
 
@@ -32,15 +33,11 @@ PositiveMinutes = Annotated[float, BeforeValidator(_time), Field(gt=0)]
 
 
 class Solver(Record):
-    """Tolerances with which a model is integrated, in every engine.
-
-    Above the second order the formulas of CVODE are unstable for weakly damped oscillations and take tiny steps:
-    ``maximum_order`` bounds it there. COPASI changes its method by itself.
-    """
+    """Tolerances with which a model is integrated, in every engine, and the largest order of CVODE's method."""
 
     relative_tolerance: float = 1e-9
     absolute_tolerance: float = 1e-12
-    maximum_order: int = Field(default=5, ge=1, le=5)
+    maximum_order: Order = 5
 
 
 class ModelMetadata(Record):
@@ -197,7 +194,8 @@ class Experiment(Record):
     """A protocol: equilibration, periods, duration and output grid (``points`` from zero to ``duration``).
 
     Until ``dense_until`` the grid is ten times as fine, for statistics of a fast beginning. ``repeats`` are merged into
-    the periods by ``timeline``.
+    the periods by ``timeline``. Above the second order the formulas of CVODE are unstable for weakly damped
+    oscillations and take tiny steps: ``maximum_order`` replaces that of the model where they last for years.
     """
 
     id: str
@@ -207,6 +205,7 @@ class Experiment(Record):
     duration: PositiveMinutes
     points: int = Field(default=121, ge=2)
     dense_until: Minutes = 0.0
+    maximum_order: Order | None = None
     doses: DoseSeries | None = None
     repeats: tuple[Repeat, ...] = ()
 

@@ -42,6 +42,7 @@ class Protocol:
     duration: float
     points: int
     dense_until: float = 0.0
+    maximum_order: int | None = None
 
     @classmethod
     def of(
@@ -73,6 +74,7 @@ class Protocol:
             experiment.duration,
             experiment.points,
             experiment.dense_until,
+            experiment.maximum_order,
         )
 
     def plan(
@@ -106,6 +108,7 @@ class Protocol:
             equilibration=self.equilibration,
             phases=tuple(Phase(p.start, overridden(p.changes)) for p in self.phases),
             times=tuple(sorted({round(float(t), 9) for t in points})),
+            maximum_order=self.maximum_order,
         )
 
 

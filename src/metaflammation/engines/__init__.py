@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from metaflammation.errors import SimulationError, unknown
@@ -41,19 +41,23 @@ class Plan:
         In order, the first at time zero.
     times : tuple of float
         Output times, increasing; at the start of a phase the output shows its changes.
+    maximum_order : int, optional
+        Largest order of CVODE's method, where not that of the model.
     """
 
     initial: Mapping[str, float]
     equilibration: float
     phases: tuple[Phase, ...]
     times: tuple[float, ...]
+    maximum_order: int | None = None
 
     def in_units_of(self, minute: float) -> Plan:
         """Return the plan with its times in another unit, of which ``minute`` make a minute."""
         if minute == 1.0:
             return self
         phases = tuple(Phase(p.start * minute, p.changes) for p in self.phases)
-        return Plan(self.initial, self.equilibration * minute, phases, tuple(t * minute for t in self.times))
+        times = tuple(t * minute for t in self.times)
+        return replace(self, equilibration=self.equilibration * minute, phases=phases, times=times)
 
     def spans(self) -> list[tuple[Phase, float, list[float]]]:
         """Return each phase with its end and the output times within it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -135,7 +135,7 @@ class RoadRunnerBatch(RoadRunnerEngine):
                 plain=not any(self._elements[i].kind == "compartment" for i in plan.initial),
                 arrays=[i for i in plan.initial if i in self._indices],
                 others=[i for i in plan.initial if i not in self._indices],
-                state=repr((plan.equilibration, sorted(plan.initial.items()))),
+                state=repr((plan.equilibration, plan.maximum_order, sorted(plan.initial.items()))),
             )
         return self._prepared[key]
 
@@ -143,11 +143,11 @@ class RoadRunnerBatch(RoadRunnerEngine):
         initial = prepared.resolved(prepared.plan.initial, individual)
         plan = prepared.plan.in_units_of(self._minute)
         if not prepared.plain:
-            numeric = Plan(initial, plan.equilibration, plan.phases, plan.times)
-            self._begin(numeric)
+            self._begin(replace(plan, initial=initial))
         else:
             numbers = [self._indices[i] for i in prepared.arrays], [initial[i] for i in prepared.arrays]
             others = [(self._key(i), initial[i]) for i in prepared.others]
+            self._limit_order(plan.maximum_order)
             self.rr.resetToOrigin()
             self._assign(numbers, others)
             self.rr.reset()

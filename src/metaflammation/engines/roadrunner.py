@@ -36,6 +36,7 @@ class RoadRunnerEngine:
     def __init__(self, sbml: str, elements: Mapping[str, Element], solver: Solver, rr: Any = None) -> None:
         self.rr = load(sbml) if rr is None else rr
         set_tolerances(self.rr, solver)
+        self._order = self._order_now = solver.maximum_order
         self.columns = columns_of(elements)
         self._elements = elements
         self._minute = minute(sbml)
@@ -70,6 +71,7 @@ class RoadRunnerEngine:
 
     def _begin(self, plan: Plan) -> None:
         rr = self.rr
+        self._limit_order(plan.maximum_order)
         # An event's changes of parameters and boundary species survive reset(); resetToOrigin() undoes all.
         rr.resetToOrigin()
         self._set(plan.initial)
@@ -78,6 +80,11 @@ class RoadRunnerEngine:
         self._restore_assigned_concentrations(plan.initial)
         if plan.equilibration:
             self._equilibrate(plan)
+
+    def _limit_order(self, maximum: int | None) -> None:
+        if (maximum or self._order) != self._order_now:
+            self._order_now = maximum or self._order
+            self.rr.integrator.setValue("maximum_bdf_order", self._order_now)
 
     def _restore_assigned_concentrations(self, initial: Mapping[str, float]) -> None:
         """Undo that libRoadRunner turns initial assignments into amounts with the old size of a compartment."""
@@ -93,7 +100,7 @@ class RoadRunnerEngine:
             # An event may change more than the state.
             rr.simulate(0, plan.equilibration, 2)
             return
-        key = (plan.equilibration, *sorted(plan.initial.items()))
+        key = (plan.equilibration, plan.maximum_order, *sorted(plan.initial.items()))
         if key not in self._equilibrated:
             rr.simulate(0, plan.equilibration, 2)
             if len(self._equilibrated) >= REMEMBERED:

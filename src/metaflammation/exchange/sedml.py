@@ -73,7 +73,7 @@ def _job(model: Model, of: Derived) -> dict[str, Any]:
         "settings": {
             "KISAO:0000209": repr(model.solver.relative_tolerance),
             "KISAO:0000211": repr(model.solver.absolute_tolerance),
-            "KISAO:0000220": str(model.solver.maximum_order),
+            "KISAO:0000220": str(experiment.maximum_order or model.solver.maximum_order),
             "KISAO:0000415": str(MAXIMUM_STEPS),
         },
         "runs": runs,
