@@ -20,6 +20,7 @@ import tomllib
 import venv
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import click
@@ -27,7 +28,7 @@ import libsbml
 import numpy as np
 import pandas as pd
 import readers_page as pages
-from readers_page import SMALLEST_RANGE, Entry, Result
+from readers_page import AT_REST, SMALLEST_RANGE, Entry, Result
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import metaflammation as mf
@@ -84,6 +85,19 @@ def telling(model):
     return list(dict.fromkeys(e.id for e in chosen))
 
 
+@cache
+def usual_sizes(name):
+    """Return the largest size of each variable over the experiments of a model, which are simulated."""
+    model = mf.load(name)
+    runs = model.runs()
+    courses = [
+        runs.course(e, dose).data
+        for e in model.metadata.compared or model.experiments
+        for dose in list(model.experiments[e].arms.values())[-1:]
+    ]
+    return pd.concat([np.abs(course).max() for course in courses], axis=1).max(axis=1)
+
+
 @dataclass
 class Case:
     """One experiment of one model, as it goes to the readers."""
@@ -109,7 +123,8 @@ class Case:
         changed = {i for condition in named.timeline for name in condition.conditions for i in self._targets(name)}
         size = np.abs(course).max()
         moves = np.ptp(course, axis=0)
-        self.ranges = np.maximum(moves, SMALLEST_RANGE * size).replace(0.0, 1.0)
+        still = AT_REST * usual_sizes(self.model.id)
+        self.ranges = np.maximum(np.maximum(moves, SMALLEST_RANGE * size), still).replace(0.0, 1.0)
         self.noise = self.model.solver.absolute_tolerance
         self.needed = {c for c in course if moves[c] > max(derived.ROUND_OFF * size[c], self.noise)} - changed
 

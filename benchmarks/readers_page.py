@@ -13,6 +13,9 @@ PAGE = HERE.parent / "docs" / "readers.md"
 SMALLEST_RANGE = 0.1
 """A variable that moves less than this fraction of its size is measured against this fraction instead."""
 
+AT_REST = 1e-6
+"""And no finer than against this fraction of its largest size in any experiment, as in `check`: what is zero is noise."""
+
 
 @dataclass
 class Result:
@@ -150,7 +153,8 @@ For each experiment the SBML goes out that SED-ML and COPASI files use: it start
 events, and of a series of doses it holds the highest. Each reader runs it as one plain time course with the output
 points of the experiment. The number is the largest difference from our curve over all points, variables and
 experiments of a model, less the absolute tolerance, divided by the range of the variable in the experiment (a variable
-that moves by less than {smallest} of its size is measured against that fraction). Points at the start of a period are
+that moves by less than {smallest} of its size is measured against that fraction, one that rests against a millionth of
+its largest size in any experiment). Points at the start of a period are
 left out: whether they show the values before or after it is up to the program. **Bold** is above the tolerance;
 (8 of 9) counts the experiments that could be run.
 

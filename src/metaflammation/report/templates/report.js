@@ -231,6 +231,18 @@
   let wait;
   addEventListener("resize", () => { clearTimeout(wait); wait = setTimeout(() => cards.filter(c => c.drawn).forEach(draw), 200); });
 
+  // What is drawn on the way moves the place that a link leads to: go there until the page is still, or the reader moves.
+  let going = 0;
+  const arrive = () => {
+    const place = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    clearInterval(going);
+    let left = 20;
+    if (place) going = setInterval(() => { place.scrollIntoView(); if (!--left) clearInterval(going); }, 150);
+  };
+  addEventListener("hashchange", arrive);
+  addEventListener("load", arrive);
+  for (const move of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(move, () => clearInterval(going), { passive: true });
+
   // A link from an expectation shows the curve that it comes from.
   const has = (select, value) => select && [...select.options].some(o => o.value === value);
   const choose = (card, value, expectation) => {
