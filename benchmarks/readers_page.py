@@ -14,7 +14,7 @@ SMALLEST_RANGE = 0.1
 """A variable that moves less than this fraction of its size is measured against this fraction instead."""
 
 AT_REST = 1e-6
-"""And no finer than against this fraction of its largest size in any experiment, as in `check`: what is zero is noise."""
+"""And no finer than against this fraction of its largest size in any experiment, as in `check`: zero is noise."""
 
 
 @dataclass
