@@ -231,17 +231,21 @@
   let wait;
   addEventListener("resize", () => { clearTimeout(wait); wait = setTimeout(() => cards.filter(c => c.drawn).forEach(draw), 200); });
 
-  // What is drawn on the way moves the place that a link leads to: go there until the page is still, or the reader moves.
+  // What is drawn on the way moves the place that a link leads to: go there again whenever it has moved.
   let going = 0;
   const arrive = () => {
     const place = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const top = () => place.getBoundingClientRect().top + scrollY;
     clearInterval(going);
-    let left = 20;
-    if (place) going = setInterval(() => { place.scrollIntoView(); if (!--left) clearInterval(going); }, 150);
+    if (!place) return;
+    let left = 20, last = top();
+    going = setInterval(() => {
+      if (top() !== last) { last = top(); place.scrollIntoView(); }
+      if (!--left) clearInterval(going);
+    }, 150);
   };
   addEventListener("hashchange", arrive);
   addEventListener("load", arrive);
-  for (const move of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(move, () => clearInterval(going), { passive: true });
 
   // A link from an expectation shows the curve that it comes from.
   const has = (select, value) => select && [...select.options].some(o => o.value === value);
