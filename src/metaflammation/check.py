@@ -11,7 +11,7 @@ import numpy as np
 from metaflammation import __version__, children, expectations, measurements, targets
 from metaflammation.engines import load as load_engine
 from metaflammation.errors import DataError
-from metaflammation.expectations import Outcome, evaluate, judge
+from metaflammation.expectations import NOISE, Outcome, evaluate, judge
 from metaflammation.records import Solver
 from metaflammation.runs import Runs
 from metaflammation.simulate import merge_conditions
@@ -192,7 +192,7 @@ def compare(benches: Mapping[str, Runs], compared: Sequence[str] = ()) -> tuple[
     ``compared`` names the experiments that the others repeat; all that the first one ran, if it is empty.
 
     The difference is taken relative to the range of the observable over all runs, or, where it hardly moves, to a
-    millionth of its size.
+    millionth of its size; where it is zero but for errors of the solver, as it is.
     """
     if len(benches) < 2:  # noqa: PLR2004
         return None, ""
@@ -200,8 +200,9 @@ def compare(benches: Mapping[str, Runs], compared: Sequence[str] = ()) -> tuple[
     if not first.done:
         return None, ""
     low, high = _range(first)
-    span = np.maximum(high - low, 1e-6 * np.maximum(np.abs(low), np.abs(high)))
-    span[span == 0] = 1.0
+    size = np.maximum(np.abs(low), np.abs(high))
+    span = np.maximum(high - low, 1e-6 * size)
+    span[size < NOISE] = 1.0
     worst, where = 0.0, ""
     for other in others:
         for key, course in first.done.items():
