@@ -1,6 +1,7 @@
 """Imports between modules go one way; imports inside functions count."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,9 @@ def test_module_imports_only_from_lower_layers(module):
 def test_a_wrong_import_is_noticed(tmp_path):
     (tmp_path / "x.py").write_text("def f():\n    from metaflammation.model import load\n")
     assert list(imported(tmp_path / "x.py")) == ["model"]
+
+
+def test_every_package_goes_into_the_wheel():
+    listed = tomllib.loads((ROOT.parents[1] / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
+    found = {".".join(("metaflammation", *p.parent.relative_to(ROOT).parts)) for p in ROOT.rglob("__init__.py")}
+    assert found <= set(listed)
