@@ -106,9 +106,8 @@ class Tellurium:
         self.r.integrator.relative_tolerance = relative
         self.r.integrator.absolute_tolerance = ABSOLUTE
         self.r.integrator.maximum_num_steps = LIMIT
-        species = set(self.r.model.getFloatingSpeciesIds()) | set(self.r.model.getBoundarySpeciesIds())
-        self.key = {i: f"[{i}]" if i in species else i for i in (*case.columns, *case.model.elements)}
-        self.species = species
+        self.species = {*self.r.model.getFloatingSpeciesIds(), *self.r.model.getBoundarySpeciesIds()}
+        self.key = {i: f"[{i}]" if i in self.species else i for i in (*case.columns, *case.model.elements)}
         self.r.timeCourseSelections = ["time", *(self.key[c] for c in case.columns)]
 
     def __call__(self, rows):
@@ -119,8 +118,7 @@ class Tellurium:
         r.resetToOrigin()
         for k, v in plan.initial.items():
             r[self.key[k]] = v
-        # Initial states are computed from parameters: a reset after these are set makes that good, but
-        # takes species back.
+        # Initial states are computed from parameters: a reset makes that good, but takes species back.
         r.reset()
         for k in self.species & plan.initial.keys():
             r[self.key[k]] = plan.initial[k]

@@ -123,8 +123,8 @@ class Case:
         changed = {i for condition in named.timeline for name in condition.conditions for i in self._targets(name)}
         size = np.abs(course).max()
         moves = np.ptp(course, axis=0)
-        still = AT_REST * usual_sizes(self.model.id)
-        self.ranges = np.maximum(np.maximum(moves, SMALLEST_RANGE * size), still).replace(0.0, 1.0)
+        least = np.maximum(SMALLEST_RANGE * size, AT_REST * usual_sizes(self.model.id))
+        self.ranges = np.maximum(moves, least).replace(0.0, 1.0)
         self.noise = self.model.solver.absolute_tolerance
         self.needed = {c for c in course if moves[c] > max(derived.ROUND_OFF * size[c], self.noise)} - changed
 

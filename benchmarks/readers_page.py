@@ -154,9 +154,8 @@ events, and of a series of doses it holds the highest. Each reader runs it as on
 points of the experiment. The number is the largest difference from our curve over all points, variables and
 experiments of a model, less the absolute tolerance, divided by the range of the variable in the experiment (a variable
 that moves by less than {smallest} of its size is measured against that fraction, one that rests against a millionth of
-its largest size in any experiment). Points at the start of a period are
-left out: whether they show the values before or after it is up to the program. **Bold** is above the tolerance;
-(8 of 9) counts the experiments that could be run.
+its largest size in any experiment). Points at the start of a period are left out: whether they show the values before
+or after it is up to the program. **Bold** is above the tolerance; (8 of 9) counts the experiments that could be run.
 
 Slow readers, and those that are libRoadRunner once more, run a part of the experiments: *telling* ones are the first
 of a model, the longest and the one of most periods. Of the integrated model *all* are those that the second engine

@@ -165,6 +165,7 @@ def fit(
     from metaflammation import files
     from metaflammation.fit import as_json, multi_start, reproduces, steps
     from metaflammation.model import load
+    from metaflammation.report import tables
 
     shared.check_free(output, overwrite=force)
     loaded = load(model)
@@ -181,8 +182,6 @@ def fit(
         )
     if output:
         files.write_text(output, json.dumps(as_json(result), indent=2) + "\n", overwrite=force)
-    from metaflammation.report import tables
-
     shared.console().print(tables.estimates(result, loaded))
     click.echo(
         f"{loaded.id}: chi2 {result.chi2:.2f} on {result.points} points ({result.objective:.2f} with priors); "

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
     from metaflammation.library import ModelFiles
     from metaflammation.model import Model
@@ -100,31 +100,22 @@ def spread_factor(spread: str | None) -> float | str:
         raise DataError(f"--spread {spread}: write a factor above 1, or bounds") from None
 
 
-def progress_bar() -> Progress:
+def progress_bar(*more: ProgressColumn) -> Progress:
     """Return a bar on the terminal's error stream, or one that shows nothing where that is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    columns = (BarColumn(), MofNCompleteColumn(), *more, TimeRemainingColumn(), TextColumn("{task.description}"))
     console = Console(stderr=True)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 @contextmanager
 def individuals_bar(what: str, n: int) -> Iterator[Callable[[int, int], None]]:
-    """Show how many individuals are done, at which rate, and how many failed; solvers are silent meanwhile."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    """Show how many individuals are done, at which rate, and how many failed."""
+    from rich.progress import TextColumn
 
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with progress_bar(TextColumn("{task.fields[rate]}")) as bar:
         task = bar.add_task(what, total=n, rate="")
 
         def progress(done: int, failed: int) -> None:
