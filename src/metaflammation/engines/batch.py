@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from metaflammation.engines import Plan, only_throughout
+from metaflammation.engines.hoisting import hoisted
 from metaflammation.engines.roadrunner import RoadRunnerEngine
 from metaflammation.errors import SimulationError
 
@@ -80,8 +81,8 @@ class BatchEngine(Protocol):
 class RoadRunnerBatch(RoadRunnerEngine):
     """libRoadRunner, one individual after the other in one instance.
 
-    Values are set through index arrays, once for each individual; only the variables wanted are put out; times and
-    selections are worked out once for each plan.
+    What depends on constants alone is worked out once for each individual, not at every step. Values are set through
+    index arrays; only the variables wanted are put out; times and selections are worked out once for each plan.
     """
 
     lanes = 1
@@ -89,9 +90,12 @@ class RoadRunnerBatch(RoadRunnerEngine):
     def __init__(self, sbml: str, elements: Mapping[str, Element], solver: Solver, steps: int = STEPS) -> None:
         # The solver's library prints what we keep as the reason of a failure; it looks here when it is set up.
         os.environ.setdefault("SUNLOGGER_ERROR_FILENAME", os.devnull)
-        super().__init__(sbml, elements, solver)
+        fast = hoisted(sbml)
+        super().__init__(fast.sbml, elements, solver)
         self.rr.integrator.maximum_num_steps = steps
         self._indices = {name: k for k, name in enumerate(self.rr.model.getGlobalParameterIds())}
+        self._formulas = [self._indices[name] for name in fast.formulas]
+        self._values = [self._indices[name] for name in fast.values]
         self._prepared: dict[tuple[int, tuple[str, ...], tuple[str, ...]], _Prepared] = {}
         self._states: dict[tuple[Any, ...], list[float]] = {}
         self._of: bytes = b""
@@ -170,6 +174,17 @@ class RoadRunnerBatch(RoadRunnerEngine):
             self.rr.model.setGlobalParameterValues(*numbers)
         for key, value in others:
             self.rr[key] = value
+        self._follow()
+
+    def _set(self, values: Mapping[str, float]) -> None:
+        super()._set(values)
+        self._follow()
+
+    def _follow(self) -> None:
+        """Bring what depends on constants alone up to date."""
+        if self._values:
+            model = self.rr.model
+            model.setGlobalParameterValues(self._values, model.getGlobalParameterValues(self._formulas))
 
     def _settle(self, prepared: _Prepared, duration: float, individual: np.ndarray) -> None:
         """Take the equilibrated state from another plan of the same individual, or simulate it."""

@@ -1,0 +1,108 @@
+"""Many runs of a model: what depends on constants alone is worked out once, and no bit of a result changes."""
+
+import numpy as np
+import pytest
+
+import metaflammation as mf
+from metaflammation.compile import compile_file
+from metaflammation.engines import Phase, Plan
+from metaflammation.engines.batch import RoadRunnerBatch
+from metaflammation.engines.hoisting import hoisted
+from metaflammation.engines.roadrunner import RoadRunnerEngine
+from metaflammation.ensembles.work import arms
+from metaflammation.records import Solver
+from metaflammation.sbml import document
+
+MODEL = """
+model constants()
+  compartment cell = 2;
+  species A in cell, B in cell;
+  k = 0.3; K = 1.7; n = 2.5; dose = 0; s = 0.4;
+  basal := K^n/(K^n + 1);
+  twice := 2*basal;
+  drive := A^n/(K^n + A^n) + twice;
+  three := 3;
+  late = k*K;
+  var total = 2;
+  offer := total*twice;  A = 1 + offer; B = 0.1*twice;
+  J1: A -> B; k*basal*A/(1 + exp(-k*K));
+  J2: B -> ; k/cell*late*drive*B;
+  J3: -> A; piecewise(k*s + B, dose > k, 0.1*three);
+  x = 1; x' = -x*sqrt(k*K) + total*K^2;
+  at (x > 5): total = 0.5;
+end
+"""
+TIMES = (0.0, 1.0, 4.0, 9.0)
+PLANS = {
+    "as it is": Plan({}, 0.0, (Phase(0.0),), TIMES),
+    "constants set": Plan({"k": 0.7, "n": 3.1, "cell": 5.0}, 0.0, (Phase(0.0),), TIMES),
+    "constants and state set": Plan({"K": 0.9, "A": 4.0}, 0.0, (Phase(0.0),), TIMES),
+    "what a rule moves is set": Plan({"s": 2.0, "total": 1.0}, 0.0, (Phase(0.0),), TIMES),
+    "equilibration": Plan({"k": 0.4}, 7.0, (Phase(0.0, {"K": 2.0}),), TIMES),
+    "periods": Plan(
+        {}, 0.0, (Phase(0.0, {"k": 0.1}), Phase(2.0, {"dose": 1.0, "n": 1.0}), Phase(6.0, {"k": 2.0})), TIMES
+    ),
+    "initial assignment replaced": Plan({"late": 1.0}, 0.0, (Phase(0.0),), TIMES),
+}
+
+
+@pytest.fixture(scope="module")
+def sbml(tmp_path_factory):
+    path = tmp_path_factory.mktemp("constants") / "constants.ant"
+    path.write_text(MODEL, "utf-8")
+    return compile_file(path).sbml
+
+
+def engines(model):
+    solver = Solver(relative_tolerance=1e-9, absolute_tolerance=1e-12)
+    return [kind(model.sbml, model.elements, solver) for kind in (RoadRunnerEngine, RoadRunnerBatch)]
+
+
+def batch(engine, plan, columns):
+    return engine.run_batch(plan, [], np.empty((1, 0)), columns).values[0]
+
+
+@pytest.fixture(scope="module")
+def both(sbml):
+    return engines(mf.Model("constants", sbml, None))
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_no_bit_changes(both, plan):
+    single, many = both
+    expected = single.run(PLANS[plan])
+    np.testing.assert_array_equal(batch(many, PLANS[plan], single.columns), expected)
+    np.testing.assert_array_equal(many.run(PLANS[plan]), expected)
+
+
+def test_rates_name_parameters_for_what_is_constant(sbml):
+    import libsbml
+
+    found = hoisted(sbml)
+    model = document(found.sbml, "hoisted").getModel()
+    formula = {r.getVariable(): libsbml.formulaToL3String(r.getMath()) for r in model.getListOfRules()}
+    stands_for = {value: formula.get(name) for name, value in zip(found.formulas, found.values, strict=True)}
+
+    def written_out(text):
+        for value, meaning in stands_for.items():
+            text = text.replace(value, f"<{meaning}>")
+        return text
+
+    laws = {r.getId(): libsbml.formulaToL3String(r.getKineticLaw().getMath()) for r in model.getListOfReactions()}
+    assert {name: written_out(text) for name, text in laws.items()} == {
+        "J1": "<k * basal> * A / <1 + exp(-k * K)>",
+        "J2": "<k / cell> * late * drive * B",
+        "J3": "piecewise(<k * s> + B, dose > k, 0.1 * three)",
+    }
+    assert written_out(formula["drive"]) == "A^n / (<K^n> + A^n) + <2 * basal>"
+    assert written_out(formula["x"]) == "-x * <sqrt(k * K)> + total * <K^2>"
+
+
+@pytest.mark.parametrize("name", ["insulin_cascade", "cytokine_crosstalk", "er_stress", "hormone_axis"])
+def test_no_bit_of_a_model_changes(name):
+    model = mf.load(name)
+    single, many = engines(model)
+    shortest = min((e for e in model.experiments.values() if not e.doses), key=lambda e: e.duration)
+    [(_, plan)] = arms(shortest, model.population(1, spread=1.5).named_conditions(), [None], {}, {})
+    assert many._values
+    np.testing.assert_array_equal(batch(many, plan, single.columns), single.run(plan))
