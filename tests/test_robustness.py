@@ -46,12 +46,24 @@ SPREAD = {
 }  # fmt: skip
 
 
+POOLS = {
+    "id": "planted_pools",
+    "kind": "law",
+    "statement": "no receptor is made or lost",
+    "value": {"statistic": "largest", "of": 2 * [{"statistic": "drift", "species": ["IR", "IR_ins"]}]},
+    "upper": 1e-6,
+    "scale": 1e-6,
+    "interval_from": "a test",
+    "fails_when": ["receptor_absent"],
+}
+
+
 @pytest.fixture(scope="module")
 def lesson(tmp_path_factory):
     folder = starter.create(tmp_path_factory.mktemp("own") / "lesson")
     path = folder / "validation" / "lesson" / "expectations.yaml"
     raw = yaml.safe_load(path.read_text("utf-8"))
-    raw["expectations"] += [planted("planted_half", 10.0), planted("planted_third", 100 ** (2 / 3)), SPREAD]
+    raw["expectations"] += [planted("planted_half", 10.0), planted("planted_third", 100 ** (2 / 3)), SPREAD, POOLS]
     raw["expectations"] += [{**planted("planted_failure", 150.0), "known_failure": {"reason": "r", "evidence": "e"}}]
     path.write_text(yaml.safe_dump(raw), "utf-8")
     return folder
@@ -69,6 +81,10 @@ def test_an_expectation_on_one_parameter_holds_in_the_share_that_follows(found, 
     assert row["holding"] == pytest.approx(256 * share, abs=2)
     assert row["lower"] <= row["share"] <= row["upper"]
     assert (row["sets"], row["failed"]) == (256, 0)
+
+
+def test_a_law_over_several_pools_is_evaluated_in_every_run(found):
+    assert found.table.loc["planted_pools", "holding"] == 256
 
 
 def test_the_parameter_that_breaks_an_expectation_is_named_and_no_other(found):

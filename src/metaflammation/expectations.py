@@ -173,15 +173,22 @@ def unit_of_statistic(statistic: str, observable: str) -> str:
     return "" if statistic in {"fold", "fall_from_max", "damping"} else observable
 
 
+def leaves(value: Value) -> list[Value]:
+    """Return what a value is made of, down to what is no longer made of others."""
+    if isinstance(value, Comparison):
+        return leaves(value.of) + leaves(value.to)
+    if isinstance(value, Several):
+        return [leaf for v in value.of for leaf in leaves(v)]
+    return [value]
+
+
 def readings(value: Value) -> list[Reading]:
     """Return the readings of which a value is made."""
-    if isinstance(value, Reading):
-        return [value, *(readings(value.level) if isinstance(value.level, Reading) else [])]
-    if isinstance(value, Comparison):
-        return readings(value.of) + readings(value.to)
-    if isinstance(value, Several):
-        return [r for v in value.of for r in readings(v)]
-    return []
+    found = []
+    for leaf in leaves(value):
+        if isinstance(leaf, Reading):
+            found += [leaf, *(readings(leaf.level) if isinstance(leaf.level, Reading) else [])]
+    return found
 
 
 def _log(number: float, where: str) -> float:

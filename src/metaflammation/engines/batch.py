@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 STEPS = 50_000
 """Steps that the solver may take between two output points: one individual must not hold up all others."""
 
+FEW = 1_000
+"""Steps between two output points after which a lower order is tried, with ten times as many."""
+
+DAMPED = 2
+"""The order that is tried: up to it CVODE's method damps every oscillation that the model damps. Above, one that is
+weakly damped can go on as noise within the tolerances, in hundreds of times as many steps."""
+
 
 PLANS = 4096
 """Plans that an engine keeps worked out."""
@@ -82,7 +89,8 @@ class RoadRunnerBatch(RoadRunnerEngine):
     """libRoadRunner, one individual after the other in one instance.
 
     What depends on constants alone is worked out once for each individual, not at every step. Values are set through
-    index arrays; only the variables wanted are put out; times and selections are worked out once for each plan.
+    index arrays; only the variables wanted are put out; times and selections are worked out once for each plan. A run
+    that takes many steps is tried at second order, and goes on as it began if that takes as many.
     """
 
     lanes = 1
@@ -92,18 +100,20 @@ class RoadRunnerBatch(RoadRunnerEngine):
         os.environ.setdefault("SUNLOGGER_ERROR_FILENAME", os.devnull)
         fast = hoisted(sbml)
         super().__init__(fast.sbml, elements, solver)
-        self.rr.integrator.maximum_num_steps = steps
+        self._most = steps
+        self._limit_steps(steps)
         self._indices = {name: k for k, name in enumerate(self.rr.model.getGlobalParameterIds())}
         self._formulas = [self._indices[name] for name in fast.formulas]
         self._values = [self._indices[name] for name in fast.values]
         self._prepared: dict[tuple[int, tuple[str, ...], tuple[str, ...]], _Prepared] = {}
-        self._states: dict[tuple[Any, ...], list[float]] = {}
+        self._states: dict[tuple[str, int], list[float]] = {}
         self._of: bytes = b""
         self._selected: list[str] = []
 
     def run(self, plan: Plan) -> np.ndarray:
         """Return an array of shape (times, columns)."""
         self._selected = []
+        self._limit_steps(self._most)
         with _silent():
             return super().run(plan)
 
@@ -139,19 +149,34 @@ class RoadRunnerBatch(RoadRunnerEngine):
                 plain=not any(self._elements[i].kind == "compartment" for i in plan.initial),
                 arrays=[i for i in plan.initial if i in self._indices],
                 others=[i for i in plan.initial if i not in self._indices],
-                state=repr((plan.equilibration, plan.maximum_order, sorted(plan.initial.items()))),
+                state=repr((plan.equilibration, sorted(plan.initial.items()))),
             )
         return self._prepared[key]
 
+    def _limit_steps(self, steps: int) -> None:
+        self.rr.integrator.maximum_num_steps = steps
+
     def _one(self, prepared: _Prepared, individual: np.ndarray) -> np.ndarray:
+        order = prepared.plan.maximum_order or self._order
+        for tried, steps in ((order, FEW), (DAMPED, 10 * FEW)) if order > DAMPED else ():
+            self._limit_steps(min(steps, self._most))
+            try:
+                return self._attempt(prepared, individual, tried)
+            except RuntimeError as error:
+                if "CV_TOO_MUCH_WORK" not in str(error):
+                    raise
+        self._limit_steps(self._most)
+        return self._attempt(prepared, individual, order)
+
+    def _attempt(self, prepared: _Prepared, individual: np.ndarray, order: int) -> np.ndarray:
         initial = prepared.resolved(prepared.plan.initial, individual)
         plan = prepared.plan.in_units_of(self._minute)
         if not prepared.plain:
-            self._begin(replace(plan, initial=initial))
+            self._begin(replace(plan, initial=initial, maximum_order=order))
         else:
             numbers = [self._indices[i] for i in prepared.arrays], [initial[i] for i in prepared.arrays]
             others = [(self._key(i), initial[i]) for i in prepared.others]
-            self._limit_order(plan.maximum_order)
+            self._limit_order(order)
             self.rr.resetToOrigin()
             self._assign(numbers, others)
             self.rr.reset()
@@ -196,7 +221,7 @@ class RoadRunnerBatch(RoadRunnerEngine):
         if of != self._of:
             self._states.clear()
             self._of = of
-        key = (prepared.state,)
+        key = prepared.state, self._order_now
         if key not in self._states:
             rr.simulate(0, duration, 2)
             self._states[key] = [rr[s] for s in self._state]

@@ -11,7 +11,7 @@ import numpy as np
 from metaflammation.engines import columns_of
 from metaflammation.ensembles.work import Part, Subject, digest, symbols
 from metaflammation.errors import SimulationError
-from metaflammation.expectations import evaluate, readings
+from metaflammation.expectations import evaluate, leaves, readings
 from metaflammation.records import Conservation, LowestState, SteadyStateSpread
 from metaflammation.runs import Runs
 from metaflammation.simulate import Protocol as Course
@@ -109,7 +109,7 @@ class Claims:
 
     def evaluated(self, expectation: Expectation, individual: int) -> bool:
         """Return whether an expectation is evaluated in a set."""
-        return individual < self.starts or not isinstance(expectation.value, SteadyStateSpread)
+        return individual < self.starts or not starts_itself(expectation)
 
     def nominal(self) -> dict[str, float]:
         """Return the value of each expectation with the model's own parameters, at the tolerances of this work."""
@@ -123,6 +123,11 @@ class Claims:
             _here.claims, _here.runs = self, DrawnRuns(self)
         found: DrawnRuns = _here.runs
         return found
+
+
+def starts_itself(expectation: Expectation) -> bool:
+    """Return whether an expectation simulates from many random starts."""
+    return any(isinstance(leaf, SteadyStateSpread) for leaf in leaves(expectation.value))
 
 
 class Valued(Protocol):
@@ -224,10 +229,11 @@ def _wanted(expectations: Sequence[Valued], elements: Mapping[str, Element]) -> 
     """Return the variables that are read of each experiment; under an empty name those that are read of all."""
     wanted: dict[str, set[str]] = {"": set()}
     for e in expectations:
-        if isinstance(e.value, Conservation):
-            wanted[""] |= set(e.value.species)
-        elif isinstance(e.value, LowestState):
-            wanted[""] |= {x.id for x in elements.values() if x.kind == "species"}
+        for leaf in leaves(e.value):
+            if isinstance(leaf, Conservation):
+                wanted[""] |= set(leaf.species)
+            elif isinstance(leaf, LowestState):
+                wanted[""] |= {x.id for x in elements.values() if x.kind == "species"}
         for reading in readings(e.value):
             wanted.setdefault(reading.experiment, set()).add(reading.observable)
     known = set(columns_of(elements))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metaflammation.ensembles import population as populations
-from metaflammation.ensembles.claims import FAILED, Claims
+from metaflammation.ensembles.claims import FAILED, Claims, starts_itself
 from metaflammation.ensembles.distributions import BOUNDS
 from metaflammation.ensembles.ensemble import describe, gathered, tolerances
 from metaflammation.ensembles.work import Subject
 from metaflammation.errors import DataError
 from metaflammation.expectations import margin_of
-from metaflammation.records import Solver, SteadyStateSpread
+from metaflammation.records import Solver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -138,7 +138,7 @@ def evaluate(model: Model, work: Claims, data: pd.DataFrame, about: Mapping[str,
     for e in model.expectations.values():
         sets, held = int(known[e.id].sum()), int(holds[e.id].sum())
         lower, upper = wilson(held, sets)
-        asked = min(work.starts, len(data)) if isinstance(e.value, SteadyStateSpread) else len(data)
+        asked = min(work.starts, len(data)) if starts_itself(e) else len(data)
         verdict = "holds" if margin_of(e, nominal[e.id]) >= 0 else "fails"
         rows[e.id] = [
             sets,

@@ -1,4 +1,6 @@
-"""Many runs of a model: what depends on constants alone is worked out once, and no bit of a result changes."""
+"""The engine for many runs: constants worked out once change no bit, and a run of many steps is tried anew."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ import pytest
 import metaflammation as mf
 from metaflammation.compile import compile_file
 from metaflammation.engines import Phase, Plan
+from metaflammation.engines import batch as batches
 from metaflammation.engines.batch import RoadRunnerBatch
 from metaflammation.engines.hoisting import hoisted
 from metaflammation.engines.roadrunner import RoadRunnerEngine
@@ -106,3 +109,35 @@ def test_no_bit_of_a_model_changes(name):
     [(_, plan)] = arms(shortest, model.population(1, spread=1.5).named_conditions(), [None], {}, {})
     assert many._values
     np.testing.assert_array_equal(batch(many, plan, single.columns), single.run(plan))
+
+
+OSCILLATOR = """
+model oscillator()
+  x = 2; y = 0; w = 0.06; d = 0.01;
+  x' = w*y; y' = -w*(x - 1) - d*y;
+end
+"""
+LATE = (0.0, 1e6, 2e6)
+ORDERS = {
+    # At fifth order it needs 2000 steps to the first output point, at second 14 000.
+    "many steps at fifth order": (Plan({}, 0.0, (Phase(0.0),), LATE), 1500, 2),
+    "equilibration": (Plan({}, 1e6, (Phase(0.0),), LATE), 1500, 2),
+    "few steps": (Plan({}, 0.0, (Phase(0.0),), LATE), 3000, 5),
+    # An oscillation that lasts: 7000 steps at fifth order, 89 000 at second.
+    "more steps at second order": (Plan({"d": 0.0}, 0.0, (Phase(0.0),), (0.0, 1e4, 2e4)), 1500, 5),
+    "second order asked for": (Plan({}, 0.0, (Phase(0.0),), LATE, maximum_order=2), 10, 2),
+}
+
+
+@pytest.mark.parametrize("case", ORDERS)
+def test_a_run_of_many_steps_is_tried_at_second_order(case, tmp_path, monkeypatch):
+    plan, few, order = ORDERS[case]
+    (tmp_path / "oscillator.ant").write_text(OSCILLATOR, "utf-8")
+    model = mf.Model("oscillator", compile_file(tmp_path / "oscillator.ant").sbml, None)
+    monkeypatch.setattr(batches, "FEW", few)
+    solver = Solver(relative_tolerance=1e-6, absolute_tolerance=1e-10)
+    single, many = (kind(model.sbml, model.elements, solver) for kind in (RoadRunnerEngine, RoadRunnerBatch))
+    expected = single.run(replace(plan, maximum_order=order))
+    np.testing.assert_array_equal(batch(many, plan, single.columns), expected)
+    # What went before does not matter.
+    np.testing.assert_array_equal(batch(many, plan, single.columns), expected)
