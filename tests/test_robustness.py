@@ -139,7 +139,14 @@ def test_values_are_those_of_a_check_with_these_parameters(lesson):
                 assert part.columns[e.id][row] == pytest.approx(evaluate(e.value, runs), rel=1e-4, abs=1e-9), e.id
 
 
-@pytest.mark.parametrize("name", ["insulin_cascade", pytest.param("er_stress", marks=pytest.mark.slow), "hormone_axis"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "insulin_cascade",
+        "hormone_axis",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("er_stress", "metaflammation")),
+    ],
+)
 def test_looser_tolerances_change_no_verdict(name):
     model = mf.load(name)
     work = claims(make(model, 1, 1, None, "bounds", "sobol"))
