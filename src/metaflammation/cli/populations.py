@@ -139,14 +139,14 @@ def trial(
                 overwrite=force,
                 progress=progress,
             )
-    for result in found.values():
-        click.echo(f"\n{result.trial.id}: {result.trial.title}; {result.summary}")
-        shared.console().print(tables.frame(result.short()))
     if output is not None:
         files.write_text(output, trials.to_tsv(found), overwrite=force)
     if plot is not None:
         drawn = {f"{r.trial.citation}: {r.trial.title}": r.table for r in found.values()}
         shared.save_figure(trial_figure.draw(drawn).axes[0], plot, overwrite=force)
+    for result in found.values():
+        click.echo(f"\n{result.trial.id}: {result.trial.title}; {result.summary}")
+        shared.console().print(tables.frame(result.short()))
     return 0
 
 
@@ -192,6 +192,10 @@ def sensitivity(
     runs = number(loaded, how["parameters"], how["population"], how["spread"], how["method"], how["n"])
     with shared.individuals_bar(experiment, runs) as progress:
         found = loaded.sensitivity(experiment, progress=progress, **how)
+    if output is not None:
+        files.write_text(output, found.to_tsv(), overwrite=force)
+    if plot is not None:
+        shared.save_figure(found.plot(), plot, overwrite=force)
     shown = found.table.head(20).map(lambda x: f"{x:.3g}")
     shared.console().print(
         tables.frame(shown, f"{found.readout}{f' ({found.unit})' if found.unit else ''}, {found.method}")
@@ -200,8 +204,4 @@ def sensitivity(
         click.echo(f"the first {len(shown)} of {len(found.table)} parameters")
     if found.about["left_out"]:
         click.echo(f"{found.about['left_out']} samples were left out because a run failed")
-    if output is not None:
-        files.write_text(output, found.to_tsv(), overwrite=force)
-    if plot is not None:
-        shared.save_figure(found.plot(), plot, overwrite=force)
     return 0
