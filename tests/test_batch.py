@@ -56,8 +56,8 @@ def sbml(tmp_path_factory):
     return compile_file(path).sbml
 
 
-def engines(model):
-    solver = Solver(relative_tolerance=1e-9, absolute_tolerance=1e-12)
+def engines(model, relative=1e-9, absolute=1e-12):
+    solver = Solver(relative_tolerance=relative, absolute_tolerance=absolute)
     return [kind(model.sbml, model.elements, solver) for kind in (RoadRunnerEngine, RoadRunnerBatch)]
 
 
@@ -135,8 +135,7 @@ def test_a_run_of_many_steps_is_tried_at_second_order(case, tmp_path, monkeypatc
     (tmp_path / "oscillator.ant").write_text(OSCILLATOR, "utf-8")
     model = mf.Model("oscillator", compile_file(tmp_path / "oscillator.ant").sbml, None)
     monkeypatch.setattr(batches, "FEW", few)
-    solver = Solver(relative_tolerance=1e-6, absolute_tolerance=1e-10)
-    single, many = (kind(model.sbml, model.elements, solver) for kind in (RoadRunnerEngine, RoadRunnerBatch))
+    single, many = engines(model, 1e-6, 1e-10)
     expected = single.run(replace(plan, maximum_order=order))
     np.testing.assert_array_equal(batch(many, plan, single.columns), expected)
     # What went before does not matter.

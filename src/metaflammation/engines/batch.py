@@ -154,12 +154,12 @@ class RoadRunnerBatch(RoadRunnerEngine):
         return self._prepared[key]
 
     def _limit_steps(self, steps: int) -> None:
-        self.rr.integrator.maximum_num_steps = steps
+        self.rr.integrator.maximum_num_steps = min(steps, self._most)
 
     def _one(self, prepared: _Prepared, individual: np.ndarray) -> np.ndarray:
         order = prepared.plan.maximum_order or self._order
         for tried, steps in ((order, FEW), (DAMPED, 10 * FEW)) if order > DAMPED else ():
-            self._limit_steps(min(steps, self._most))
+            self._limit_steps(steps)
             try:
                 return self._attempt(prepared, individual, tried)
             except RuntimeError as error:

@@ -50,7 +50,7 @@ def hoisted(text: str) -> Hoisted:
     import libsbml
 
     parsed = document(text, "SBML")
-    formulas, values = _Hoist(parsed.getModel()).all()
+    formulas, values = _Hoist(parsed.getModel()).rates()
     return Hoisted(libsbml.writeSBMLToString(parsed), formulas, values)
 
 
@@ -70,7 +70,7 @@ class _Hoist:
         while any(e.getId().startswith(self.prefix) for e in model.getListOfAllElements()):
             self.prefix += "_"
 
-    def all(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def rates(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Reduce all rates; return formulas and values."""
         for rate in [r for r in self.model.getListOfRules() if r.isRate()]:
             self._reduce_math(rate, ())
@@ -113,7 +113,7 @@ class _Hoist:
         return self.kinds[name]
 
     def _worthwhile(self, node: Any) -> bool:
-        """Return whether a constant formula is more than the name of a constant, and a number."""
+        """Return whether a constant formula is a number, and more than the name of a constant."""
         return not node.isBoolean() and (node.getNumChildren() > 0 or node.getName() in self.rules)
 
     def _value(self, node: Any) -> Any:
