@@ -140,3 +140,19 @@ def test_a_run_of_many_steps_is_tried_at_second_order(case, tmp_path, monkeypatc
     np.testing.assert_array_equal(batch(many, plan, single.columns), expected)
     # What went before does not matter.
     np.testing.assert_array_equal(batch(many, plan, single.columns), expected)
+
+
+def test_a_failure_to_equilibrate_is_that_of_one_individual(tmp_path):
+    (tmp_path / "oscillator.ant").write_text(OSCILLATOR, "utf-8")
+    model = mf.Model("oscillator", compile_file(tmp_path / "oscillator.ant").sbml, None)
+    solver = Solver(relative_tolerance=1e-6, absolute_tolerance=1e-10)
+    engine = RoadRunnerBatch(model.sbml, model.elements, solver, steps=500)
+    shorter, longer = (Plan({"d": "d"}, 1e4, (Phase(0.0),), (0.0, end)) for end in (1.0, 2.0))
+    individuals = {"lasts": np.array([[0.0]]), "damped": np.array([[1.0]])}
+
+    def fails(plan, individual):
+        failures = engine.run_batch(plan, ["d"], individuals[individual], ["x"]).failures
+        return "CV_TOO_MUCH_WORK" in failures.get(0, "")
+
+    asked = [(shorter, "lasts"), (longer, "lasts"), (longer, "damped"), (shorter, "damped"), (longer, "lasts")]
+    assert [fails(*a) for a in asked] == [True, True, False, False, True]

@@ -107,6 +107,7 @@ class RoadRunnerBatch(RoadRunnerEngine):
         self._values = [self._indices[name] for name in fast.values]
         self._prepared: dict[tuple[int, tuple[str, ...], tuple[str, ...]], _Prepared] = {}
         self._states: dict[tuple[str, int], list[float]] = {}
+        self._unsettled: dict[tuple[str, int, int], str] = {}
         self._of: bytes = b""
         self._selected: list[str] = []
 
@@ -212,7 +213,7 @@ class RoadRunnerBatch(RoadRunnerEngine):
             model.setGlobalParameterValues(self._values, model.getGlobalParameterValues(self._formulas))
 
     def _settle(self, prepared: _Prepared, duration: float, individual: np.ndarray) -> None:
-        """Take the equilibrated state from another plan of the same individual, or simulate it."""
+        """Take the equilibrated state, or the failure, from another plan of the same individual, or simulate it."""
         rr = self.rr
         if rr.model.getNumEvents():
             rr.simulate(0, duration, 2)
@@ -220,10 +221,18 @@ class RoadRunnerBatch(RoadRunnerEngine):
         of = individual.tobytes()
         if of != self._of:
             self._states.clear()
+            self._unsettled.clear()
             self._of = of
         key = prepared.state, self._order_now
         if key not in self._states:
-            rr.simulate(0, duration, 2)
+            limited = *key, rr.integrator.maximum_num_steps
+            if limited in self._unsettled:
+                raise RuntimeError(self._unsettled[limited])
+            try:
+                rr.simulate(0, duration, 2)
+            except RuntimeError as error:
+                self._unsettled[limited] = str(error)
+                raise
             self._states[key] = [rr[s] for s in self._state]
         rr.model.setTime(0.0)
         for s, value in zip(self._state, self._states[key], strict=True):
