@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import metaflammation as mf
 from metaflammation import library, starter
-from metaflammation.cli import app
+from metaflammation.cli import app, checks
 from metaflammation.ensembles import committed
 from metaflammation.ensembles.population import make
 from metaflammation.ensembles.robustness import FEWEST, breakers, claims, wilson
@@ -203,6 +203,20 @@ def test_plain_data_holds_nothing_that_json_lacks(found):
 def test_options_of_robustness_ask_for_it(lesson, option):
     done = CliRunner().invoke(app, ["check", str(lesson), *option])
     assert "belong to --robust" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (["--spread", "0.5"], "write a factor above 1"),
+        (["--sets", "x.csv"], "name it x.parquet"),
+        (["--plot", "/proc/x.png"], "/proc/x.png: cannot be written"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_any_work(lesson, option, said, monkeypatch):
+    monkeypatch.setattr(checks, "_sound", lambda _model: pytest.fail("work began"))
+    done = CliRunner().invoke(app, ["check", str(lesson), "--robust", "1", *option])
+    assert said in str(done.exception)
 
 
 @pytest.mark.parametrize("name", library.catalogue())

@@ -22,7 +22,7 @@ def check_free(path: Path, *, overwrite: bool) -> None:
     Raises
     ------
     ExportError
-        If the file exists and ``overwrite`` is false, if it is a folder, or if its folder is missing.
+        If the file exists and ``overwrite`` is false, if it is a folder, or if its folder is missing or takes no files.
     """
     with refusals(path):
         if path.is_dir():
@@ -33,6 +33,9 @@ def check_free(path: Path, *, overwrite: bool) -> None:
             raise ExportError(
                 f"{path}: exists already; choose another name or allow overwriting (--force, overwrite=True)"
             )
+        # Permissions do not tell what a file system allows: try.
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
 
 
 @contextmanager

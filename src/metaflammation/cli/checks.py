@@ -62,12 +62,16 @@ def check(
     from metaflammation import figures, files
     from metaflammation.check import as_json
     from metaflammation.engines import ENGINES
+    from metaflammation.ensembles import storage
 
-    shared.check_free(json_path, sets, figure=plot, overwrite=force)
+    shared.check_free(json_path, figure=plot, overwrite=force)
+    if sets:
+        storage.check_free(sets, overwrite=force)
     if robust is None and (spread or sets or scheduler or write):
         raise DataError("--spread, --sets, --scheduler and --write belong to --robust N")
     if sets and model is None:
         raise DataError("--sets keeps the sets of one model; name it")
+    how = {"spread": shared.spread_factor(spread), "seed": seed, "workers": workers, "scheduler": scheduler}
     engines = ENGINES if engine == "all" else (engine,)
     console = shared.console()
     passed, results = True, []
@@ -77,7 +81,6 @@ def check(
         _print_check(console, checked)
         results.append(as_json(checked))
         if robust:
-            how = {"spread": shared.spread_factor(spread), "seed": seed, "workers": workers, "scheduler": scheduler}
             results[-1]["robustness"] = _robustness(console, loaded, robust, sets, how, write=write, overwrite=force)
         passed &= sound and checked.passed(strict=strict)
     if json_path:

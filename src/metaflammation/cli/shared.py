@@ -94,10 +94,15 @@ def report_stale(files: ModelFiles) -> int:
 
 def spread_factor(spread: str | None) -> float | str:
     """Return the number, or ``bounds``, that ``--spread`` asks for."""
+    if not spread or spread == "bounds":
+        return "bounds"
     try:
-        return float(spread) if spread and spread != "bounds" else "bounds"
+        factor = float(spread)
     except ValueError:
-        raise DataError(f"--spread {spread}: write a factor above 1, or bounds") from None
+        factor = 0.0
+    if not factor > 1:
+        raise DataError(f"--spread {spread}: write a factor above 1, or bounds")
+    return factor
 
 
 def progress_bar(*more: ProgressColumn) -> Progress:
