@@ -4,6 +4,7 @@ import json
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -15,6 +16,7 @@ from metaflammation.ensembles import committed
 from metaflammation.ensembles.population import make
 from metaflammation.ensembles.robustness import FEWEST, breakers, claims, wilson
 from metaflammation.expectations import margin_of
+from metaflammation.forest import forest
 
 
 def planted(name, lower):
@@ -174,6 +176,16 @@ def test_chance_names_no_parameter():
     assert sum(map(len, found.values())) == 0
     few = {"e": np.arange(500) >= FEWEST - 1}
     assert breakers(np.arange(500.0)[:, None], ["p"], few, {"e": known["e0"]}) == {"e": []}
+
+
+def test_sets_that_could_not_be_simulated_leave_a_range_open():
+    row = {"share": 0.5, "lower": 0.3, "upper": 0.7, "nominal": "holds"}
+    table = pd.DataFrame(
+        [row | {"sets": 60, "failed": 40, "holding": 30}, row | {"sets": 100, "failed": 0, "holding": 50}],
+        index=["some_failed", "all_ran"],
+    )
+    [bars] = [c for c in forest({"bounds": table}).collections if "could not be simulated" in c.get_label()]
+    np.testing.assert_allclose(bars.get_segments(), [[[30, 0], [70, 0]]], rtol=1e-12)
 
 
 def test_the_command_writes_what_the_report_reads(lesson):

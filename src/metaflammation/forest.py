@@ -20,12 +20,17 @@ MARKS = ("o", "s", "^", "D")
 APART = 0.3
 """Rows between the marks of one expectation."""
 
+UNKNOWN = "#bbbbbb"
+"""Colour of the range that sets leave open which could not be simulated."""
+
 LONG = 40
 """Rows from which the scale stands above the picture too."""
 
 
 def forest(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
     """Draw the share of parameter sets in which each expectation holds, the most robust ones on top.
+
+    A grey bar beneath spans what the share would be if sets that could not be simulated all failed, or all held.
 
     Parameters
     ----------
@@ -36,9 +41,18 @@ def forest(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
     first = next(iter(tables.values())).sort_values("share", ascending=False, kind="stable")
     axes = ax if ax is not None else figures.empty(height=0.21 * len(first) + 1.4, width=8.0)
     rows = np.arange(len(first))
+    opened = False
     for n, (spread, table) in enumerate(tables.items()):
         here = table.reindex(first.index)
         y = rows + APART * (n - (len(tables) - 1) / 2)
+        sets, failed, holding = (here[c].fillna(0).to_numpy(dtype=float) for c in ("sets", "failed", "holding"))
+        [left] = np.nonzero(failed)
+        if len(left):
+            label = None if opened else "if sets that could not be simulated all fail, or all hold"
+            asked = (sets + failed)[left] / 100
+            ends = holding[left] / asked, (holding + failed)[left] / asked
+            axes.hlines(y[left], *ends, color=UNKNOWN, lw=4, alpha=0.6, zorder=1, label=label)
+            opened = True
         for known, verdict in ((False, "holds"), (True, "known failure")):
             colour = figures.VERDICTS[verdict][0]
             chosen = (here["nominal"].fillna("") != "holds").to_numpy() == known
@@ -68,5 +82,5 @@ def forest(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
 
 
 def _named(spread: str, table: pd.DataFrame) -> str:
-    sets = int(table["sets"].max()) if len(table) else 0
+    sets = int((table["sets"] + table["failed"]).max()) if len(table) else 0
     return f"assumed {'within bounds' if spread == 'bounds' else f'within a factor of {spread}'}, {sets} sets"
