@@ -48,7 +48,7 @@ def forest(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
         sets, failed, holding = (here[c].fillna(0).to_numpy(dtype=float) for c in ("sets", "failed", "holding"))
         [left] = np.nonzero(failed)
         if len(left):
-            label = None if opened else "if sets that could not be simulated all fail, or all hold"
+            label = "" if opened else "if sets that could not be simulated all fail, or all hold"
             asked = (sets + failed)[left] / 100
             ends = holding[left] / asked, (holding + failed)[left] / asked
             axes.hlines(y[left], *ends, color=UNKNOWN, lw=4, alpha=0.6, zorder=1, label=label)
