@@ -26,6 +26,7 @@ from metaflammation import children
 from metaflammation.engines.batch import RoadRunnerBatch
 from metaflammation.engines.copasi import CopasiEngine
 from metaflammation.ensembles import distributions, executors
+from metaflammation.ensembles import work as works
 from metaflammation.ensembles.draws import Draws
 from metaflammation.ensembles.work import Simulation, Subject, arms
 from metaflammation.records import Solver
@@ -215,6 +216,12 @@ def loosest(kind, case, reference):
     return None
 
 
+def patient(work):
+    """Keep the work in this process, which gives up on no individual sooner than the other engines."""
+    works.STEPS = LIMIT
+    children.keep(work)
+
+
 class TwoCores:
     """Two processes that were started beforehand; each takes half of the individuals again and again."""
 
@@ -223,13 +230,13 @@ class TwoCores:
         subject = Subject(case.model.sbml, case.model.elements, how)
         size = len(case.rows) // 2
         work = Simulation(subject, case.draws, size, ((case.experiment, case.plan),), (), case.columns, curves=True)
-        self.pool = ProcessPoolExecutor(2, initializer=children.keep, initargs=(work,))
-        for future in [self.pool.submit(executors.kept_batch, k % 2) for k in range(8)]:
-            future.result()
+        self.pool = ProcessPoolExecutor(2, initializer=patient, initargs=(work,))
+        self(4)
 
     def __call__(self, times):
         for future in [self.pool.submit(executors.kept_batch, k % 2) for k in range(2 * times)]:
-            future.result()
+            if any(future.result().failures):
+                raise RuntimeError(str(future.result().failures))
 
     def close(self):
         self.pool.shutdown(kill_workers=True)
