@@ -129,24 +129,27 @@ ORDERS = {
 }
 
 
+@pytest.fixture(scope="module")
+def oscillator(tmp_path_factory):
+    path = tmp_path_factory.mktemp("oscillator") / "oscillator.ant"
+    path.write_text(OSCILLATOR, "utf-8")
+    return mf.Model("oscillator", compile_file(path).sbml, None)
+
+
 @pytest.mark.parametrize("case", ORDERS)
-def test_a_run_of_many_steps_is_tried_at_second_order(case, tmp_path, monkeypatch):
+def test_a_run_of_many_steps_is_tried_at_second_order(case, oscillator, monkeypatch):
     plan, few, order = ORDERS[case]
-    (tmp_path / "oscillator.ant").write_text(OSCILLATOR, "utf-8")
-    model = mf.Model("oscillator", compile_file(tmp_path / "oscillator.ant").sbml, None)
     monkeypatch.setattr(batches, "FEW", few)
-    single, many = engines(model, 1e-6, 1e-10)
+    single, many = engines(oscillator, 1e-6, 1e-10)
     expected = single.run(replace(plan, maximum_order=order))
     np.testing.assert_array_equal(batch(many, plan, single.columns), expected)
     # What went before does not matter.
     np.testing.assert_array_equal(batch(many, plan, single.columns), expected)
 
 
-def test_a_failure_to_equilibrate_is_that_of_one_individual(tmp_path):
-    (tmp_path / "oscillator.ant").write_text(OSCILLATOR, "utf-8")
-    model = mf.Model("oscillator", compile_file(tmp_path / "oscillator.ant").sbml, None)
+def test_a_failure_to_equilibrate_is_that_of_one_individual(oscillator):
     solver = Solver(relative_tolerance=1e-6, absolute_tolerance=1e-10)
-    engine = RoadRunnerBatch(model.sbml, model.elements, solver, steps=500)
+    engine = RoadRunnerBatch(oscillator.sbml, oscillator.elements, solver, steps=500)
     shorter, longer = (Plan({"d": "d"}, 1e4, (Phase(0.0),), (0.0, end)) for end in (1.0, 2.0))
     individuals = {"lasts": np.array([[0.0]]), "damped": np.array([[1.0]])}
 

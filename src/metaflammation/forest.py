@@ -45,13 +45,12 @@ def forest(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
     for n, (spread, table) in enumerate(tables.items()):
         here = table.reindex(first.index)
         y = rows + APART * (n - (len(tables) - 1) / 2)
-        sets, failed, holding = (here[c].fillna(0).to_numpy(dtype=float) for c in ("sets", "failed", "holding"))
-        [left] = np.nonzero(failed)
-        if len(left):
+        unknown = here[here["failed"] > 0]
+        if len(unknown):
+            asked = unknown["sets"] + unknown["failed"]
+            least, most = (100 * (unknown["holding"] + more) / asked for more in (0, unknown["failed"]))
             label = "" if opened else "if sets that could not be simulated all fail, or all hold"
-            asked = (sets + failed)[left] / 100
-            ends = holding[left] / asked, (holding + failed)[left] / asked
-            axes.hlines(y[left], *ends, color=UNKNOWN, lw=4, alpha=0.6, zorder=1, label=label)
+            axes.hlines(y[here["failed"] > 0], least, most, color=UNKNOWN, lw=4, alpha=0.6, zorder=1, label=label)
             opened = True
         for known, verdict in ((False, "holds"), (True, "known failure")):
             colour = figures.VERDICTS[verdict][0]
