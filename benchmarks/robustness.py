@@ -1,28 +1,35 @@
 """Evaluate every expectation of every model in many parameter sets, and write the table and its picture.
 
 Models take turns, so that all of them have some sets if the time runs out; what is finished is kept in the folder
-given, and the next call goes on from there.
+given, and the next call goes on from there. Of a table that is not complete the values of its sets are kept in
+benchmarks/robustness as well, from where any machine goes on.
 
     python benchmarks/robustness.py FOLDER [--sets 2000] [--minutes 60] [--only MODEL ...] [--spread bounds 1.5]
     python benchmarks/robustness.py --draw [--only MODEL ...]    # the pictures again, from the committed tables
 """
 
 import argparse
+import json
 import subprocess
 import time
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 import metaflammation as mf
-from metaflammation import figures, library
+from metaflammation import figures, files, library
 from metaflammation.ensembles import committed, population, robustness
 from metaflammation.ensembles.ensemble import describe
-from metaflammation.ensembles.storage import Folder
+from metaflammation.ensembles.storage import KEY, REASON, Folder, read
 from metaflammation.forest import forest
 
 TURN = 60.0
 """Seconds after which the next model has its turn."""
+
+KEPT = Path("benchmarks") / "robustness"
+"""Sets of tables that are not complete."""
 
 
 class Job:
@@ -38,11 +45,24 @@ class Job:
             "solver": self.work.subject.solver.model_dump(),
         }
         self.folder = Folder(folder / f"{name}_{spread}.parts", self.about)
+        self.path = KEPT / f"{name}_{spread}.parquet"
+        self.kept = self.before()
+
+    def before(self):
+        """Return the sets that were finished before, if they are of this work."""
+        if not self.path.is_file():
+            return pd.DataFrame()
+        data, about = read(self.path)
+        for what in ("fingerprint", "n", "batch"):
+            if about[what] != self.about[what]:
+                raise SystemExit(f"{self.path}: of another {what}; remove it to begin anew")
+        return data
 
     def left(self):
         """Return the batches that are not done, in order: what is done is the beginning of the sequence."""
         total = -(-self.work.draws.n // self.work.size)
-        return [n for n in range(total) if n not in self.folder.done()]
+        done = self.folder.done() | set(self.kept.index // self.work.size)
+        return [n for n in range(total) if n not in done]
 
     def turn(self, seconds):
         """Work for a while."""
@@ -52,15 +72,45 @@ class Job:
             if time.monotonic() > end:
                 return
 
+    def data(self):
+        """Return the values of the finished sets, without what was drawn."""
+        drawn = list(self.work.draws.names)
+        parts = sorted(self.folder.path.glob("batch-*.parquet"))
+        found = [pd.read_parquet(p).set_index("individual").drop(columns=[*drawn, REASON]) for p in parts]
+        data = pd.concat([self.kept, *found]).sort_index()
+        return data[~data.index.duplicated()]
+
+    def keep(self):
+        """Write the values of the finished sets as long as some are missing."""
+        if self.left():
+            KEPT.mkdir(exist_ok=True)
+            table = pa.Table.from_pandas(self.data().reset_index(), preserve_index=False)
+            table = table.replace_schema_metadata({KEY: json.dumps(self.about).encode()})
+            with files.whole_file(self.path, overwrite=True) as temporary:
+                pq.write_table(table, temporary, compression="zstd")
+        else:
+            self.path.unlink(missing_ok=True)
+
     def found(self):
         """Return what the finished sets say."""
-        parts = sorted(self.folder.path.glob("batch-*.parquet"))
-        data = pd.concat([pd.read_parquet(p) for p in parts]).reset_index(drop=True)
+        draws, data = self.work.draws, self.data()
+        drawn = pd.DataFrame(draws.rows(0, draws.n)[data.index], index=data.index, columns=list(draws.names))
+        data = pd.concat([drawn, data], axis=1).reset_index(drop=True)
         about = {k: v for k, v in self.about.items() if k not in {"batch", "conditions", "population"}}
         commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)  # noqa: S607
         return robustness.evaluate(
             self.model, self.work, data, about | {"n": len(data), "commit": commit.stdout.strip()}
         )
+
+
+def finish(name, jobs):
+    """Write what the finished sets of a model say, and draw it."""
+    if jobs:
+        for path in committed.write(Path("validation") / name, [job.found() for job in jobs]):
+            print(f"wrote {path}")
+        for job in jobs:
+            job.keep()
+        draw(name)
 
 
 def draw(name):
@@ -100,11 +150,7 @@ def main():
                     flush=True,
                 )
     for name in asked.only:
-        found = [job.found() for job in jobs if job.model.id == name and job.folder.done()]
-        if found:
-            for path in committed.write(Path("validation") / name, found):
-                print(f"wrote {path}")
-            draw(name)
+        finish(name, [job for job in jobs if job.model.id == name and job.folder.done()])
 
 
 if __name__ == "__main__":

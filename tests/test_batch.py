@@ -159,3 +159,24 @@ def test_a_failure_to_equilibrate_is_that_of_one_individual(oscillator):
 
     asked = [(shorter, "lasts"), (longer, "lasts"), (longer, "damped"), (shorter, "damped"), (longer, "lasts")]
     assert [fails(*a) for a in asked] == [True, True, False, False, True]
+
+
+LASTS = {"d": 0.0}
+RUNS = {
+    # 7000 steps from one output point to the next.
+    "few points": (Plan(LASTS, 0.0, (Phase(0.0),), (0.0, 1e4, 2e4)), True),
+    "many points": (Plan(LASTS, 0.0, (Phase(0.0),), tuple(1e4 * n for n in range(21))), False),
+    "many points close together": (Plan(LASTS, 0.0, (Phase(0.0),), tuple(10.0 * n for n in range(21))), True),
+    "equilibration before them": (Plan(LASTS, 1e4, (Phase(0.0),), tuple(10.0 * n for n in range(21))), True),
+}
+
+
+@pytest.mark.parametrize("case", RUNS)
+def test_a_run_is_given_up_after_so_many_steps_in_all(case, oscillator, monkeypatch):
+    plan, ends = RUNS[case]
+    monkeypatch.setattr(batches, "FEW", 100)
+    solver = Solver(relative_tolerance=1e-6, absolute_tolerance=1e-10)
+    engine = RoadRunnerBatch(oscillator.sbml, oscillator.elements, solver, steps=8000)
+    found = engine.run_batch(plan, [], np.empty((1, 0)), ["x"])
+    assert ends == (not found.failures)
+    assert ends or "CV_TOO_MUCH_WORK" in found.failures[0]

@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 STEPS = 50_000
 """Steps that the solver may take between two output points: one individual must not hold up all others."""
 
+RUN = 5
+"""How many times as many steps a run may take. The solver counts between output points: each has its share."""
+
 FEW = 1_000
-"""Steps between two output points after which a lower order is tried, with ten times as many."""
+"""Steps between two output points after which a lower order is tried, with ten times as many. Twice as many are
+always allowed, however many output points share those of a run."""
 
 DAMPED = 2
 """The order that is tried: up to it CVODE's method damps every oscillation that the model damps. Above, one that is
@@ -151,25 +155,25 @@ class RoadRunnerBatch(RoadRunnerEngine):
                 arrays=[i for i in plan.initial if i in self._indices],
                 others=[i for i in plan.initial if i not in self._indices],
                 state=repr((plan.equilibration, sorted(plan.initial.items()))),
+                steps=min(self._most, max(2 * FEW, RUN * self._most // len(plan.times))),
             )
         return self._prepared[key]
 
     def _limit_steps(self, steps: int) -> None:
-        self.rr.integrator.maximum_num_steps = min(steps, self._most)
+        self.rr.integrator.maximum_num_steps = steps
 
     def _one(self, prepared: _Prepared, individual: np.ndarray) -> np.ndarray:
         order = prepared.plan.maximum_order or self._order
         for tried, steps in ((order, FEW), (DAMPED, 10 * FEW)) if order > DAMPED else ():
-            self._limit_steps(steps)
             try:
-                return self._attempt(prepared, individual, tried)
+                return self._attempt(prepared, individual, tried, steps)
             except RuntimeError as error:
                 if "CV_TOO_MUCH_WORK" not in str(error):
                     raise
-        self._limit_steps(self._most)
-        return self._attempt(prepared, individual, order)
+        return self._attempt(prepared, individual, order, self._most)
 
-    def _attempt(self, prepared: _Prepared, individual: np.ndarray, order: int) -> np.ndarray:
+    def _attempt(self, prepared: _Prepared, individual: np.ndarray, order: int, steps: int) -> np.ndarray:
+        self._limit_steps(min(steps, self._most))
         initial = prepared.resolved(prepared.plan.initial, individual)
         plan = prepared.plan.in_units_of(self._minute)
         if not prepared.plain:
@@ -184,6 +188,7 @@ class RoadRunnerBatch(RoadRunnerEngine):
             self._assign(numbers, others)
             if plan.equilibration:
                 self._settle(prepared, plan.equilibration, individual)
+        self._limit_steps(min(steps, prepared.steps))
         if self._selected != prepared.selections:
             self.rr.timeCourseSelections = self._selected = prepared.selections
         rows = []
@@ -278,6 +283,7 @@ class _Prepared:
     arrays: list[str]
     others: list[str]
     state: str
+    steps: int
 
     def resolved(self, values: Mapping[str, Any], individual: np.ndarray) -> dict[str, float]:
         """Return values with the names of draws replaced by those of one individual."""
