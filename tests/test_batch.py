@@ -125,7 +125,7 @@ ORDERS = {
     "few steps": (Plan({}, 0.0, (Phase(0.0),), LATE), 3000, 5),
     # An oscillation that lasts: 7000 steps at fifth order, 89 000 at second.
     "more steps at second order": (Plan({"d": 0.0}, 0.0, (Phase(0.0),), (0.0, 1e4, 2e4)), 1500, 5),
-    "second order asked for": (Plan({}, 0.0, (Phase(0.0),), LATE, maximum_order=2), 10, 2),
+    "second order asked for": (Plan({}, 0.0, (Phase(0.0),), LATE, maximum_order=2), 1500, 2),
 }
 
 
@@ -180,3 +180,30 @@ def test_a_run_is_given_up_after_so_many_steps_in_all(case, oscillator, monkeypa
     found = engine.run_batch(plan, [], np.empty((1, 0)), ["x"])
     assert ends == (not found.failures)
     assert ends or "CV_TOO_MUCH_WORK" in found.failures[0]
+
+
+@pytest.mark.parametrize(
+    ("end", "tried"),
+    [
+        pytest.param(1e3, [1000], id="few steps"),
+        pytest.param(1e4, [1000, 10_000, 5000, 50_000], id="many steps"),
+        pytest.param(1e6, [1000, 10_000, 5000], id="far too many steps"),
+    ],
+)
+@pytest.mark.parametrize("where", ["run", "equilibration"])
+def test_a_run_without_hope_is_given_up_early(where, end, tried, oscillator, monkeypatch):
+    asked = []
+    attempt = RoadRunnerBatch._attempt
+
+    def recorded(self, prepared, individual, order, steps):
+        asked.append(steps)
+        return attempt(self, prepared, individual, order, steps)
+
+    monkeypatch.setattr(RoadRunnerBatch, "_attempt", recorded)
+    _, engine = engines(oscillator, 1e-6, 1e-10)
+    plan = Plan(LASTS, 0.0, (Phase(0.0),), (0.0, end))
+    if where == "equilibration":
+        plan = Plan(LASTS, end, (Phase(0.0),), (0.0, 1.0))
+    found = engine.run_batch(plan, [], np.empty((1, 0)), ["x"])
+    assert asked == tried
+    assert bool(found.failures) == (50_000 not in tried and len(tried) > 1)

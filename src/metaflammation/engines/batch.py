@@ -6,6 +6,7 @@ An engine that integrates many individuals at once needs no more than :class:`Ba
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -36,6 +37,9 @@ always allowed, however many output points share those of a run."""
 DAMPED = 2
 """The order that is tried: up to it CVODE's method damps every oscillation that the model damps. Above, one that is
 weakly damped can go on as noise within the tolerances, in hundreds of times as many steps."""
+
+HOPELESS = 2
+"""A run is given up early if, as it went so far, it would take more than so many times the steps that it may take."""
 
 
 PLANS = 4096
@@ -111,7 +115,7 @@ class RoadRunnerBatch(RoadRunnerEngine):
         self._values = [self._indices[name] for name in fast.values]
         self._prepared: dict[tuple[int, tuple[str, ...], tuple[str, ...]], _Prepared] = {}
         self._states: dict[tuple[str, int], list[float]] = {}
-        self._unsettled: dict[tuple[str, int, int], str] = {}
+        self._unsettled: dict[tuple[str, int, int], RuntimeError] = {}
         self._of: bytes = b""
         self._selected: list[str] = []
 
@@ -164,12 +168,14 @@ class RoadRunnerBatch(RoadRunnerEngine):
 
     def _one(self, prepared: _Prepared, individual: np.ndarray) -> np.ndarray:
         order = prepared.plan.maximum_order or self._order
-        for tried, steps in ((order, FEW), (DAMPED, 10 * FEW)) if order > DAMPED else ():
+        ladder = [(order, FEW), (DAMPED, 10 * FEW), (order, 5 * FEW)] if order > DAMPED else [(order, 10 * FEW)]
+        for tried, steps in ladder:
             try:
                 return self._attempt(prepared, individual, tried, steps)
-            except RuntimeError as error:
-                if "CV_TOO_MUCH_WORK" not in str(error):
-                    raise
+            except _StepsError as error:
+                last = error
+        if last.hopeless:
+            raise last
         return self._attempt(prepared, individual, order, self._most)
 
     def _attempt(self, prepared: _Prepared, individual: np.ndarray, order: int, steps: int) -> np.ndarray:
@@ -197,8 +203,28 @@ class RoadRunnerBatch(RoadRunnerEngine):
             if len(span.grid) == 1:
                 rows.append(np.array([[self.rr[s] for s in prepared.selections[1:]]]))
             else:
-                rows.append(np.array(self.rr.simulate(times=span.grid))[span.wanted, 1:])
+                rows.append(np.array(self._simulate(span.grid, prepared.steps))[span.wanted, 1:])
         return rows[0] if len(rows) == 1 else np.vstack(rows)
+
+    def _simulate(self, times: list[float], most: int) -> Any:
+        """Simulate; most is the number of steps between two times that are worth while."""
+        try:
+            return self.rr.simulate(times=times)
+        except RuntimeError as error:
+            if "CV_TOO_MUCH_WORK" not in str(error):
+                raise
+            taken = self.rr.integrator.maximum_num_steps
+            raise _StepsError(str(error), taken >= most or taken > HOPELESS * most * self._way(times)) from None
+
+    def _settled(self, duration: float) -> None:
+        self._simulate([0.0, duration], self._most)
+
+    def _way(self, times: list[float]) -> float:
+        """Return how far the simulation came on its way from one time to the next, from 0 to 1."""
+        now = float(self.rr.model.getTime())
+        following = min(max(bisect_left(times, now), 1), len(times) - 1)
+        start, end = times[following - 1 : following + 1]
+        return (now - start) / (end - start)
 
     def _assign(self, numbers: tuple[list[int], list[float]], others: list[tuple[str, float]]) -> None:
         if numbers[0]:
@@ -221,7 +247,7 @@ class RoadRunnerBatch(RoadRunnerEngine):
         """Take the equilibrated state, or the failure, from another plan of the same individual, or simulate it."""
         rr = self.rr
         if rr.model.getNumEvents():
-            rr.simulate(0, duration, 2)
+            self._settled(duration)
             return
         of = individual.tobytes()
         if of != self._of:
@@ -232,16 +258,24 @@ class RoadRunnerBatch(RoadRunnerEngine):
         if key not in self._states:
             limited = *key, rr.integrator.maximum_num_steps
             if limited in self._unsettled:
-                raise RuntimeError(self._unsettled[limited])
+                raise self._unsettled[limited]
             try:
-                rr.simulate(0, duration, 2)
+                self._settled(duration)
             except RuntimeError as error:
-                self._unsettled[limited] = str(error)
+                self._unsettled[limited] = error
                 raise
             self._states[key] = [rr[s] for s in self._state]
         rr.model.setTime(0.0)
         for s, value in zip(self._state, self._states[key], strict=True):
             rr[s] = value
+
+
+class _StepsError(RuntimeError):
+    """A simulation took all the steps that it was allowed; ``hopeless`` if more would not help."""
+
+    def __init__(self, message: str, hopeless: bool) -> None:
+        super().__init__(message)
+        self.hopeless = hopeless
 
 
 @contextmanager

@@ -98,11 +98,11 @@ class RoadRunnerEngine:
         rr = self.rr
         if rr.model.getNumEvents():
             # An event may change more than the state.
-            rr.simulate(0, plan.equilibration, 2)
+            self._settled(plan.equilibration)
             return
         key = (plan.equilibration, plan.maximum_order, *sorted(plan.initial.items()))
         if key not in self._equilibrated:
-            rr.simulate(0, plan.equilibration, 2)
+            self._settled(plan.equilibration)
             if len(self._equilibrated) >= REMEMBERED:
                 self._equilibrated.clear()
             self._equilibrated[key] = [rr[s] for s in self._state]
@@ -110,6 +110,9 @@ class RoadRunnerEngine:
         rr.model.setTime(0.0)
         for s, value in zip(self._state, self._equilibrated[key], strict=True):
             rr[s] = value
+
+    def _settled(self, duration: float) -> None:
+        self.rr.simulate(0, duration, 2)
 
     def _span(self, start: float, end: float, times: list[float], changes: Mapping[str, float]) -> np.ndarray:
         self._set(changes)
