@@ -4,7 +4,8 @@ Models take turns, so that all of them have some sets if the time runs out; what
 given, and the next call goes on from there. Of a table that is not complete the values of its sets are kept in
 benchmarks/robustness as well, from where any machine goes on.
 
-    python benchmarks/robustness.py FOLDER [--sets 2000] [--minutes 60] [--only MODEL ...] [--spread bounds 1.5]
+    python benchmarks/robustness.py FOLDER [--sets 2000] [--minutes 60] [--workers 2] [--only MODEL ...]
+        [--spread bounds 1.5]
     python benchmarks/robustness.py --draw [--only MODEL ...]    # the pictures again, from the committed tables
 """
 
@@ -20,13 +21,13 @@ import pyarrow.parquet as pq
 
 import metaflammation as mf
 from metaflammation import figures, files, library
-from metaflammation.ensembles import committed, population, robustness
+from metaflammation.ensembles import committed, executors, population, robustness
 from metaflammation.ensembles.ensemble import describe
 from metaflammation.ensembles.storage import KEY, REASON, Folder, read
 from metaflammation.forest import forest
 
-TURN = 60.0
-"""Seconds after which the next model has its turn."""
+TURN = 600.0
+"""Seconds after which the next model has its turn: each time its processes load the model anew."""
 
 KEPT = Path("benchmarks") / "robustness"
 """Sets of tables that are not complete."""
@@ -64,11 +65,11 @@ class Job:
         done = self.folder.done() | set(self.kept.index // self.work.size)
         return [n for n in range(total) if n not in done]
 
-    def turn(self, seconds):
+    def turn(self, seconds, workers=1):
         """Work for a while."""
         end = time.monotonic() + seconds
-        for number in self.left():
-            self.folder.write(number, self.work.batch(number))
+        for number, part in executors.run(self.work, self.left(), workers):
+            self.folder.write(number, part)
             if time.monotonic() > end:
                 return
 
@@ -129,6 +130,7 @@ def main():
     parser.add_argument("--draw", action="store_true")
     parser.add_argument("--sets", type=int, default=2000)
     parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--only", nargs="+", default=list(library.catalogue()))
     parser.add_argument("--spread", nargs="+", default=["bounds", "1.5"])
     asked = parser.parse_args()
@@ -144,7 +146,7 @@ def main():
     while time.monotonic() < end and any(job.left() for job in jobs):
         for job in jobs:
             if time.monotonic() < end:
-                job.turn(min(TURN, end - time.monotonic()))
+                job.turn(min(TURN, end - time.monotonic()), asked.workers)
                 print(
                     f"{time.strftime('%H:%M:%S')} {job.model.id} {job.spread}: {len(job.left())} batches left",
                     flush=True,

@@ -52,6 +52,8 @@ class ModelMetadata(Record):
     version: str
     citations: tuple[str, ...] = ()
     solver: Solver = Solver()
+    robustness_solver: Solver | None = None
+    """Tolerances and order for evaluating expectations in many parameter sets, if not those of all models."""
     measured_cv: float = Field(default=0.25, gt=0)
     """Coefficient of variation of measured parameters where parameters are drawn: an assumption, since few sources
     state how sure they are, and most of those the scatter within one laboratory."""

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int], None]
 
 SOLVER = Solver(relative_tolerance=1e-6, absolute_tolerance=1e-10)
-"""Tolerances, where those of the model are tighter: no verdict on the committed models changes at them."""
+"""Tolerances, where those of the model are tighter and its metadata give none for this: no verdict on the committed
+models changes at them."""
 
 STARTS = 100
 """Sets in which expectations are evaluated that simulate from many random starts themselves."""
@@ -110,8 +111,9 @@ def run(
 def claims(population: VirtualPopulation, starts: int = STARTS) -> Claims:
     """Return the work: every expectation in every set of a population."""
     model = population.model
+    asked = model.metadata.robustness_solver if model.metadata else None
     return Claims(
-        subject=Subject(model.sbml, model.elements, tolerances(model.solver, SOLVER), model.solver),
+        subject=Subject(model.sbml, model.elements, asked or tolerances(model.solver, SOLVER), model.solver),
         draws=population.draws,
         size=COMPOSED if model.files and model.files.modules() else BATCH,
         expectations=tuple(model.expectations.values()),
