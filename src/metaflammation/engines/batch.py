@@ -113,6 +113,9 @@ class RoadRunnerBatch(RoadRunnerEngine):
         self._indices = {name: k for k, name in enumerate(self.rr.model.getGlobalParameterIds())}
         self._formulas = [self._indices[name] for name in fast.formulas]
         self._values = [self._indices[name] for name in fast.values]
+        constant = [e for e in elements.values() if e.constant and e.kind == "parameter"]
+        self._constants = [self._indices[e.id] for e in constant]
+        self._own = self.rr.model.getGlobalParameterValues(self._constants)
         self._prepared: dict[tuple[int, tuple[str, ...], tuple[str, ...]], _Prepared] = {}
         self._states: dict[tuple[str, int], list[float]] = {}
         self._unsettled: dict[tuple[str, int, int], RuntimeError] = {}
@@ -188,7 +191,7 @@ class RoadRunnerBatch(RoadRunnerEngine):
             numbers = [self._indices[i] for i in prepared.arrays], [initial[i] for i in prepared.arrays]
             others = [(self._key(i), initial[i]) for i in prepared.others]
             self._limit_order(order)
-            self.rr.resetToOrigin()
+            self._undo()
             self._assign(numbers, others)
             self.rr.reset()
             self._assign(numbers, others)
@@ -225,6 +228,13 @@ class RoadRunnerBatch(RoadRunnerEngine):
         following = min(max(bisect_left(times, now), 1), len(times) - 1)
         start, end = times[following - 1 : following + 1]
         return (now - start) / (end - start)
+
+    def _undo(self) -> None:
+        """Undo what earlier runs set, but for the state, which a reset undoes."""
+        if self.rr.model.getNumEvents():
+            self.rr.resetToOrigin()
+        elif self._constants:
+            self.rr.model.setGlobalParameterValues(self._constants, self._own)
 
     def _assign(self, numbers: tuple[list[int], list[float]], others: list[tuple[str, float]]) -> None:
         if numbers[0]:
