@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from metaflammation import library
@@ -89,6 +90,24 @@ def test_robustness_counts_failed_sets_only_where_there_are_any(failed, last, mo
     assert next(line for line in lines if line.startswith("| expectation")).endswith(last)
     assert lines[-1].startswith("| `b` (known failure) | 100.0% | 98.1 to 100.0% |")
     assert lines[-1].endswith("| 7 |") == (failed > 0)
+
+
+def test_claims_are_counted_by_the_intervals_of_their_shares(monkeypatch):
+    files = library.find("insulin_cascade")
+    held = [e.id for e in facts.expected(files) if e.claim == "I3" and not e.known_failure][:4]
+    [unclaimed, *_] = [e.id for e in facts.expected(files) if e.claim != "I3"]
+    shares = pd.DataFrame(
+        {"sets": [100, 97, 100, 100, 9], "failed": [0, 3, 0, 0, 91], "share": [0.98, 0.97, 0.6, 0.4, 0.01]}
+        | {"lower": [0.95, 0.94, 0.5, 0.3, 0.0], "upper": [0.99, 0.99, 0.7, 0.49, 0.1]},
+        index=[*held, unclaimed],
+    )
+    tables = {files.id: {"2.0": shares, "1.5": shares[:0]}}
+    monkeypatch.setattr(committed, "read", lambda files: (tables.get(files.id, {}), {}))
+    monkeypatch.setattr(library, "claims", lambda _=None: {"I3": "Each step.", "Z1": "No table speaks of it."})
+    assert facts.robust_claims().splitlines()[2:] == [
+        f"| **I3** | Each step. | `insulin_cascade` | factor 2.0 | 4 | 1 | 1 | `{held[3]}` 40% | 3.0% |",
+        f"| **Z1** | No table speaks of it. |{7 * '  |'}",
+    ]
 
 
 @pytest.mark.parametrize(

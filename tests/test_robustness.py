@@ -17,6 +17,7 @@ from metaflammation.ensembles.population import make
 from metaflammation.ensembles.robustness import FEWEST, breakers, claims, wilson
 from metaflammation.expectations import margin_of
 from metaflammation.forest import forest
+from metaflammation.records import Solver
 
 
 def planted(name, lower):
@@ -139,6 +140,26 @@ def test_values_are_those_of_a_check_with_these_parameters(lesson):
                 from metaflammation.expectations import evaluate
 
                 assert part.columns[e.id][row] == pytest.approx(evaluate(e.value, runs), rel=1e-4, abs=1e-9), e.id
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("", Solver(relative_tolerance=1e-6, absolute_tolerance=1e-10)),
+        (
+            "robustness_solver = { relative_tolerance = 1e-8, absolute_tolerance = 1e-9, maximum_order = 2 }",
+            Solver(relative_tolerance=1e-8, absolute_tolerance=1e-9, maximum_order=2),
+        ),
+    ],
+    ids=["of all models", "of its own"],
+)
+def test_tolerances_of_many_sets_are_those_of_the_metadata_if_they_give_any(line, expected, tmp_path):
+    folder = starter.create(tmp_path / "lesson")
+    path = folder / "models" / "metadata.toml"
+    path.write_text(f"{path.read_text('utf-8')}\n{line}\n", "utf-8")
+    model = mf.load(folder)
+    subject = claims(make(model, 1, 1, None, "bounds", "sobol")).subject
+    assert (subject.solver, subject.exact) == (expected, model.solver)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Directives for the documentation: tables that are generated from the data of the catalogue.
 
-``{facts} claims`` is about all models; ``{facts} NAME MODEL`` about one. What a table holds stands in
-:mod:`metaflammation.report.facts`.
+``{facts} claims`` and ``{facts} robust-claims`` are about all models, ``{facts} NAME MODEL`` is about one. What a table
+holds stands in :mod:`metaflammation.report.facts`.
 """
 
 from pathlib import Path
@@ -39,7 +39,7 @@ def robustness(files: library.ModelFiles) -> str:
     return f"{shown}\n{facts.robustness(files)}"
 
 
-OF_ALL = {"claims": facts.claims}
+OF_ALL = {"claims": facts.claims, "robust-claims": facts.robust_claims}
 OF_ONE = {
     "article": lambda m: facts.expectations(m, "article"),
     "data": lambda m: facts.expectations(m, "data"),

@@ -14,12 +14,17 @@ from metaflammation.report.tables import bounds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import pandas as pd
+
     from metaflammation.library import Collection, ModelFiles
     from metaflammation.records import Expectation
 
 GRADES = ("measured", "fitted", "assumed")
 NONE_YET = "no expectation yet"
 EXCEPT = "of these known failures"
+
+NEARLY_ALL, HALF = 0.95, 0.5
+"""Shares of parameter sets above and below which an expectation is counted by itself."""
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -159,6 +164,44 @@ def experiments(files: ModelFiles) -> str:
     """Return the named experiments of a model."""
     found = files.experiments().values() if files.has_validation("experiments.yaml") else ()
     return table(["experiment", "what is done"], ((f"`{e.id}`", e.title) for e in found))
+
+
+def robust_claims(collection: Collection | None = None) -> str:
+    """Return, for each claim and model, in how many parameter sets the expectations that hold go on holding.
+
+    Counted by the 95 % interval of each share, in the widest spread that the model has a table of; a claim that no
+    table speaks of has an empty row.
+    """
+    models = [library.find(name, collection) for name in library.catalogue(collection)]
+    known = {files: committed.read(files)[0] for files in models}
+    rows = []
+    for name, claim in library.claims(collection).items():
+        told = [f"**{name}**", cell(claim)]
+        for files, by_spread in known.items():
+            ids = [e.id for e in expected(files) if e.claim == name and not e.known_failure]
+            for spread, found in [*by_spread.items()][:1]:
+                shares = found.loc[found.index.intersection(ids)]
+                if len(shares):
+                    rows.append([*told, f"`{files.id}`", *_robust_cells(shares, spread)])
+                    told = ["", ""]
+        if told[0]:
+            rows.append([*told, *7 * [""]])
+    columns = ["claim", "in our words", "model", "assumed parameters", "expectations that hold"]
+    columns += ["in 95 % of sets or more", "in less than half", "the least robust", "not simulated, at most"]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [columns, ["---"] * len(columns), *rows]) + "\n"
+
+
+def _robust_cells(shares: pd.DataFrame, spread: str) -> list[str]:
+    least = shares["share"].idxmin()
+    failed = (shares["failed"] / (shares["sets"] + shares["failed"])).max()
+    return [
+        "bounds" if spread == "bounds" else f"factor {spread}",
+        str(len(shares)),
+        str((shares["lower"] >= NEARLY_ALL).sum() or ""),
+        str((shares["upper"] < HALF).sum() or ""),
+        f"`{least}` {shares['share'][least]:.0%}",
+        f"{failed:.1%}" if failed else "",
+    ]
 
 
 def robustness(files: ModelFiles) -> str:
