@@ -19,7 +19,7 @@ from metaflammation.sbml import document
 MODEL = """
 model constants()
   compartment cell = 2;
-  species A in cell, B in cell;
+  species A in cell, B in cell, $P in cell;
   k = 0.3; K = 1.7; n = 2.5; dose = 0; s = 0.4;
   basal := K^n/(K^n + 1);
   twice := 2*basal;
@@ -31,6 +31,7 @@ model constants()
   J1: A -> B; k*basal*A/(1 + exp(-k*K));
   J2: B -> ; k/cell*late*drive*B;
   J3: -> A; piecewise(k*s + B, dose > k, 0.1*three);
+  J4: $P -> B; s*P; P = 0.2;
   x = 1; x' = -x*sqrt(k*K) + total*K^2;
   at (x > 5): total = 0.5;
 end
@@ -46,13 +47,18 @@ PLANS = {
         {}, 0.0, (Phase(0.0, {"k": 0.1}), Phase(2.0, {"dose": 1.0, "n": 1.0}), Phase(6.0, {"k": 2.0})), TIMES
     ),
     "initial assignment replaced": Plan({"late": 1.0}, 0.0, (Phase(0.0),), TIMES),
+    "boundary set": Plan({"P": 0.7}, 0.0, (Phase(0.0, {"k": 0.2}), Phase(3.0, {"P": 0.1})), TIMES),
 }
 
 
-@pytest.fixture(scope="module")
-def sbml(tmp_path_factory):
+EVENT = "  at (x > 5): total = 0.5;\n"
+
+
+@pytest.fixture(scope="module", params=[EVENT, ""], ids=["event", "no event"])
+def sbml(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("constants") / "constants.ant"
-    path.write_text(MODEL, "utf-8")
+    assert EVENT in MODEL
+    path.write_text(MODEL.replace(EVENT, request.param), "utf-8")
     return compile_file(path).sbml
 
 
@@ -78,6 +84,15 @@ def test_no_bit_changes(both, plan):
     np.testing.assert_array_equal(many.run(PLANS[plan]), expected)
 
 
+@pytest.mark.parametrize("before", PLANS)
+def test_what_an_earlier_run_set_is_undone(both, before):
+    single, many = both
+    for plan in PLANS.values():
+        expected = single.run(plan)
+        batch(many, PLANS[before], single.columns)
+        np.testing.assert_array_equal(batch(many, plan, single.columns), expected)
+
+
 def test_rates_name_parameters_for_what_is_constant(sbml):
     import libsbml
 
@@ -96,6 +111,7 @@ def test_rates_name_parameters_for_what_is_constant(sbml):
         "J1": "<k * basal> * A / <1 + exp(-k * K)>",
         "J2": "<k / cell> * late * drive * B",
         "J3": "piecewise(<k * s> + B, dose > k, 0.1 * three)",
+        "J4": "s * P",
     }
     assert written_out(formula["drive"]) == "A^n / (<K^n> + A^n) + <2 * basal>"
     assert written_out(formula["x"]) == "-x * <sqrt(k * K)> + total * <K^2>"

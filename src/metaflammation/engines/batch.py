@@ -113,9 +113,11 @@ class RoadRunnerBatch(RoadRunnerEngine):
         self._indices = {name: k for k, name in enumerate(self.rr.model.getGlobalParameterIds())}
         self._formulas = [self._indices[name] for name in fast.formulas]
         self._values = [self._indices[name] for name in fast.values]
-        constant = [e for e in elements.values() if e.constant and e.kind == "parameter"]
-        self._constants = [self._indices[e.id] for e in constant]
-        self._own = self.rr.model.getGlobalParameterValues(self._constants)
+        own = [e.id for e in elements.values() if e.kind == "parameter" and not e.assigned]
+        self._settable = [self._indices[i] for i in own]
+        self._own = self.rr.model.getGlobalParameterValues(self._settable)
+        self._undone = {*own, *self.rr.model.getFloatingSpeciesIds()}
+        self._clean = False
         self._prepared: dict[tuple[int, tuple[str, ...], tuple[str, ...]], _Prepared] = {}
         self._states: dict[tuple[str, int], list[float]] = {}
         self._unsettled: dict[tuple[str, int, int], RuntimeError] = {}
@@ -125,6 +127,7 @@ class RoadRunnerBatch(RoadRunnerEngine):
     def run(self, plan: Plan) -> np.ndarray:
         """Return an array of shape (times, columns)."""
         self._selected = []
+        self._clean = False
         self._limit_steps(self._most)
         with _silent():
             return super().run(plan)
@@ -153,8 +156,10 @@ class RoadRunnerBatch(RoadRunnerEngine):
             if len(self._prepared) >= PLANS:
                 self._prepared.clear()
             only_throughout(plan, self._elements)
+            changed = {*plan.initial, *(i for phase in plan.phases for i in phase.changes)}
             self._prepared[key] = _Prepared(
                 plan=plan,
+                clean=changed <= self._undone and not self.rr.model.getNumEvents(),
                 where={name: k for k, name in enumerate(names)},
                 selections=["time", *(self._key(c) for c in columns)],
                 spans=[_Span.of(*span) for span in plan.in_units_of(self._minute).spans()],
@@ -186,12 +191,14 @@ class RoadRunnerBatch(RoadRunnerEngine):
         initial = prepared.resolved(prepared.plan.initial, individual)
         plan = prepared.plan.in_units_of(self._minute)
         if not prepared.plain:
+            self._clean = False
             self._begin(replace(plan, initial=initial, maximum_order=order))
         else:
             numbers = [self._indices[i] for i in prepared.arrays], [initial[i] for i in prepared.arrays]
             others = [(self._key(i), initial[i]) for i in prepared.others]
             self._limit_order(order)
             self._undo()
+            self._clean = prepared.clean
             self._assign(numbers, others)
             self.rr.reset()
             self._assign(numbers, others)
@@ -231,10 +238,10 @@ class RoadRunnerBatch(RoadRunnerEngine):
 
     def _undo(self) -> None:
         """Undo what earlier runs set, but for the state, which a reset undoes."""
-        if self.rr.model.getNumEvents():
+        if not self._clean:
             self.rr.resetToOrigin()
-        elif self._constants:
-            self.rr.model.setGlobalParameterValues(self._constants, self._own)
+        elif self._settable:
+            self.rr.model.setGlobalParameterValues(self._settable, self._own)
 
     def _assign(self, numbers: tuple[list[int], list[float]], others: list[tuple[str, float]]) -> None:
         if numbers[0]:
@@ -317,9 +324,13 @@ class _Span:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A plan with all that does not depend on the individual worked out."""
+    """A plan with all that does not depend on the individual worked out.
+
+    A plan is ``plain`` if it sets no compartment, ``clean`` if it changes nothing but parameters and the state.
+    """
 
     plan: Plan
+    clean: bool
     where: Mapping[str, int]
     selections: list[str]
     spans: list[_Span]
