@@ -20,11 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import metaflammation as mf
-from metaflammation import figures, files, library
+from metaflammation import figures, files, forest, library
 from metaflammation.ensembles import committed, executors, population, robustness
 from metaflammation.ensembles.ensemble import describe
 from metaflammation.ensembles.storage import KEY, REASON, Folder, read
-from metaflammation.forest import forest
 
 TURN = 600.0
 """Seconds after which the next model has its turn: each time its processes load the model anew."""
@@ -118,10 +117,15 @@ def draw(name):
     """Draw the committed tables of a model."""
     tables, _ = committed.read(library.find(name))
     if tables:
-        picture = Path("docs") / "robustness" / f"{name}.png"
-        picture.parent.mkdir(exist_ok=True)
-        figures.save(forest(tables), picture)
-        print(f"wrote {picture}")
+        save(forest.forest(tables), name)
+
+
+def save(axes, name):
+    """Write a picture for the documentation."""
+    picture = Path("docs") / "robustness" / f"{name}.png"
+    picture.parent.mkdir(exist_ok=True)
+    figures.save(axes, picture)
+    print(f"wrote {picture}")
 
 
 def main():
@@ -137,6 +141,7 @@ def main():
     if asked.draw:
         for name in asked.only:
             draw(name)
+        save(forest.claims(committed.of_claims()), "claims")
         return
     if asked.folder is None:
         parser.error("a folder is needed, for what is finished")
@@ -153,6 +158,7 @@ def main():
                 )
     for name in asked.only:
         finish(name, [job for job in jobs if job.model.id == name and job.folder.done()])
+    save(forest.claims(committed.of_claims()), "claims")
 
 
 if __name__ == "__main__":

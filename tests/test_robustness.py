@@ -16,6 +16,7 @@ from metaflammation.ensembles import committed
 from metaflammation.ensembles.population import make
 from metaflammation.ensembles.robustness import FEWEST, breakers, claims, wilson
 from metaflammation.expectations import margin_of
+from metaflammation.forest import claims as claims_figure
 from metaflammation.forest import forest
 from metaflammation.records import Solver
 
@@ -207,6 +208,28 @@ def test_sets_that_could_not_be_simulated_leave_a_range_open():
     )
     [bars] = [c for c in forest({"bounds": table}).collections if "could not be simulated" in c.get_label()]
     np.testing.assert_allclose(bars.get_segments(), [[[30, 0], [70, 0]]], rtol=1e-12)
+
+
+def test_each_claim_has_a_row_with_a_mark_for_each_expectation():
+    found = pd.DataFrame(
+        [("F1", "a", "bounds", 10, 0, 0.9), ("F1", "b", "1.5", 10, 0, 0.2), ("I2", "a", "bounds", 6, 2, 0.5)],
+        columns=["claim", "model", "spread", "sets", "failed", "share"],
+    ).assign(lower=0.1, upper=0.95)
+    axes = claims_figure(found)
+    marks = {c.get_label(): c for c in axes.collections if not c.get_label().startswith("_")}
+    assert list(marks) == ["a, within bounds", "b, within a factor of 1.5"]
+    np.testing.assert_allclose(marks["a, within bounds"].get_offsets(), [[90, -0.15], [50, 0.85]], rtol=1e-12)
+    np.testing.assert_allclose(marks["a, within bounds"].get_alpha(), [1, 0.75], rtol=1e-12)
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["F1", "I2"]
+
+
+def test_claims_are_those_of_expectations_that_hold():
+    found = committed.of_claims()
+    for (model, claim), rows in found.groupby(["model", "claim"]):
+        expected = library.find(model).expectations()
+        assert {expected[i].claim for i in rows["expectation"]} == {claim}
+        assert not any(expected[i].known_failure for i in rows["expectation"])
+    assert list(found["claim"].unique()) == [c for c in library.claims() if c in set(found["claim"])]
 
 
 def test_the_command_writes_what_the_report_reads(lesson):

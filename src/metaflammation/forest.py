@@ -64,7 +64,39 @@ def forest(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
                     mfc=colour if n == 0 else "white", label=label,
                 )  # fmt: skip
     axes.set_yticks(rows, list(first.index), fontsize="small")
-    axes.set_ylim(len(first) - 0.5, -0.5)
+    _scale(axes, len(first))
+    return axes
+
+
+def claims(found: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the share of parameter sets in which each expectation about a claim holds, a row for each claim.
+
+    A thin line is the 95 % interval of a share; the larger a part of the sets could not be simulated, the paler a mark.
+
+    Parameters
+    ----------
+    found : pandas.DataFrame
+        Columns claim, model, spread, sets, failed, share, lower, upper, as
+        :func:`metaflammation.ensembles.committed.of_claims` gives them; claims stand from top to bottom in this order.
+    """
+    rows = {claim: n for n, claim in enumerate(found["claim"].unique())}
+    axes = ax if ax is not None else figures.empty(height=0.24 * len(rows) + 1.4, width=8.0)
+    models = found["model"].nunique()
+    for n, ((model, spread), shares) in enumerate(found.groupby(["model", "spread"], sort=False)):
+        y = shares["claim"].map(rows) + 0.6 * ((n + 0.5) / models - 0.5)
+        colour = figures.COLOURS[n % len(figures.COLOURS)]
+        drawn = "bounds" if spread == "bounds" else f"a factor of {spread}"
+        axes.hlines(y, 100 * shares["lower"], 100 * shares["upper"], color=colour, lw=1, alpha=0.5)
+        simulated = shares["sets"] / (shares["sets"] + shares["failed"])
+        axes.scatter(100 * shares["share"], y, s=16, color=colour, alpha=simulated, label=f"{model}, within {drawn}")
+    axes.set_yticks(list(rows.values()), list(rows), fontsize="small")
+    _scale(axes, len(rows))
+    return axes
+
+
+def _scale(axes: Axes, rows: int) -> None:
+    """Give a picture its scale from nothing to all sets, and its legend above."""
+    axes.set_ylim(rows - 0.5, -0.5)
     axes.set_xlim(-1, 101)
     axes.set_xlabel("holds in % of parameter sets (95 % interval)")
     axes.axvline(50, color="#999999", lw=0.8, ls=":", zorder=0)
@@ -73,11 +105,10 @@ def forest(tables: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    above = len(first) > LONG
+    above = rows > LONG
     axes.tick_params(axis="x", labeltop=above)
     away = 2.0 if above else 0.5
     axes.legend(frameon=False, fontsize="small", loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=away)
-    return axes
 
 
 def _named(spread: str, table: pd.DataFrame) -> str:

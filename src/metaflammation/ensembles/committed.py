@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from metaflammation import files, tables
+from metaflammation import files, library, tables
 from metaflammation.errors import DataError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from metaflammation.ensembles.robustness import Robustness
-    from metaflammation.library import ModelFiles
+    from metaflammation.library import Collection, ModelFiles
 
 TABLE, SETTINGS = "robustness.tsv", "robustness.json"
 
@@ -72,3 +72,35 @@ def read(model: ModelFiles) -> tuple[dict[str, pd.DataFrame], Mapping[str, Any]]
         return {}, {}
     found, settings = _parse(model.validation_text(TABLE), model.validation_text(SETTINGS), model.id)
     return {s: t.set_index("expectation").drop(columns="spread") for s, t in found.items()}, settings
+
+
+def of_claims(collection: Collection | None = None) -> pd.DataFrame:
+    """Return the share of each expectation about a claim that holds with the model's own values.
+
+    Columns claim, model, spread, expectation, sets, failed, share, lower, upper; claims in their order, of each model
+    the first spread of its tables.
+    """
+    import pandas as pd
+
+    rows = []
+    for files_of in (library.find(name, collection) for name in library.catalogue(collection)):
+        for spread, found in list(read(files_of)[0].items())[:1]:
+            claim = {e.id: e.claim for e in files_of.expectations().values() if e.claim and not e.known_failure}
+            rows += [
+                (
+                    claim[row.Index],
+                    files_of.id,
+                    spread,
+                    row.Index,
+                    row.sets,
+                    row.failed,
+                    row.share,
+                    row.lower,
+                    row.upper,
+                )
+                for row in found.itertuples()
+                if row.Index in claim
+            ]
+    columns = ["claim", "model", "spread", "expectation", *(n for n in NUMBERS if n != "holding")]
+    order = {claim: n for n, claim in enumerate(library.claims(collection))}
+    return pd.DataFrame(rows, columns=columns).sort_values("claim", key=lambda c: c.map(order), kind="stable")
