@@ -148,10 +148,11 @@ def main():
     asked.folder.mkdir(exist_ok=True)
     end = time.monotonic() + 60 * asked.minutes
     jobs = [Job(asked.folder, name, asked.sets, s) for s in asked.spread for name in asked.only]
-    while time.monotonic() < end and any(job.left() for job in jobs):
-        for job in jobs:
-            if time.monotonic() < end:
-                job.turn(min(TURN, end - time.monotonic()), asked.workers)
+    while time.monotonic() < end and (open_jobs := [job for job in jobs if job.left()]):
+        for job in open_jobs:
+            left = end - time.monotonic()
+            if left > 0:
+                job.turn(left if len(open_jobs) == 1 else min(TURN, left), asked.workers)
                 print(
                     f"{time.strftime('%H:%M:%S')} {job.model.id} {job.spread}: {len(job.left())} batches left",
                     flush=True,
