@@ -198,6 +198,9 @@ class Experiment(Record):
     Until ``dense_until`` the grid is ten times as fine, for statistics of a fast beginning. ``repeats`` are merged into
     the periods by ``timeline``. Above the second order the formulas of CVODE are unstable for weakly damped
     oscillations and take tiny steps: ``maximum_order`` replaces that of the model where they last for years.
+
+    A model may begin at rest, but with other values of its parameters the same state is none: then an experiment
+    without equilibration is simulated for the time ``rest`` before it begins.
     """
 
     id: str
@@ -208,6 +211,7 @@ class Experiment(Record):
     points: int = Field(default=121, ge=2)
     dense_until: Minutes = 0.0
     maximum_order: Order | None = None
+    rest: Minutes = 0.0
     doses: DoseSeries | None = None
     repeats: tuple[Repeat, ...] = ()
 
@@ -227,6 +231,8 @@ class Experiment(Record):
             raise ValueError("the first period starts at 0")
         if sorted(set(starts)) != starts or starts[-1] >= self.duration:
             raise ValueError("periods must start one after the other, before the end of the experiment")
+        if self.rest and self.equilibration:
+            raise ValueError("an experiment that begins with an equilibration needs no rest before it")
         if self.timeline[-1].start >= self.duration:
             raise ValueError("repeats must end before the experiment does")
         return self

@@ -43,6 +43,7 @@ class Protocol:
     points: int
     dense_until: float = 0.0
     maximum_order: int | None = None
+    rest: float = 0.0
 
     @classmethod
     def of(
@@ -75,6 +76,7 @@ class Protocol:
             experiment.points,
             experiment.dense_until,
             experiment.maximum_order,
+            experiment.rest,
         )
 
     def plan(
@@ -89,15 +91,16 @@ class Protocol:
 
         An override replaces the value of an element wherever the protocol sets it; one that the protocol never sets
         holds throughout, equilibration included. A value of ``base`` stands for the model's own: the protocol wins
-        over it. ``grid`` adds the output points of the protocol to ``times``.
+        over it, and begins after the time ``rest``. ``grid`` adds the output points of the protocol to ``times``.
         """
+        equilibration = self.equilibration or (self.rest if base else 0.0)
         named = set(self.equilibration_changes).union(*(p.changes for p in self.phases))
 
         def overridden(changes: Mapping[str, float]) -> dict[str, float]:
             return {i: overrides.get(i, value) for i, value in changes.items()}
 
         initial = dict(base or {}) | {i: value for i, value in overrides.items() if i not in named}
-        initial |= overridden(self.equilibration_changes if self.equilibration else self.phases[0].changes)
+        initial |= overridden(self.equilibration_changes if equilibration else self.phases[0].changes)
         points = {*times, *(p.start for p in self.phases)}
         if grid:
             points.update(np.linspace(0.0, self.duration, self.points))
@@ -105,7 +108,7 @@ class Protocol:
             points.update(np.arange(0.0, self.dense_until, step))
         return Plan(
             initial=initial,
-            equilibration=self.equilibration,
+            equilibration=equilibration,
             phases=tuple(Phase(p.start, overridden(p.changes)) for p in self.phases),
             times=tuple(sorted({round(float(t), 9) for t in points})),
             maximum_order=self.maximum_order,
