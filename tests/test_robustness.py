@@ -180,6 +180,17 @@ def test_looser_tolerances_change_no_verdict(name):
     }
 
 
+@pytest.mark.slow
+def test_a_drawn_lean_man_is_at_rest_when_his_cells_are_looked_at():
+    model = mf.load("metaflammation")
+    work = claims(make(model, 1, 1, None, 1.5, "sobol"))
+    runs = work.runs()
+    runs.become(work.draws.rows(0, 1)[0])
+    begun, rested = runs.course("two_years_lean").curves(["cascade_Akt_pT308pS473"])[[0, -1]]
+    assert runs.course("lean_clamp").curves(["cascade_Akt_pT308pS473"])[0] == pytest.approx(rested, rel=1e-4)
+    assert begun != pytest.approx(rested, rel=1e-1)
+
+
 @pytest.mark.parametrize(
     ("held", "sets", "interval"),
     # Newcombe 1998, doi 10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E, Table I, method 3.

@@ -280,6 +280,18 @@ def test_plan_without_equilibration_starts_with_the_first_period():
     assert plan.initial == {"x": 5.0, "k": 2.0}
 
 
+@pytest.mark.parametrize(
+    ("base", "equilibration", "initial"),
+    [({}, 0.0, {"x": 5.0, "k": 2.0}), ({"k": 3.0}, 30.0, {"k": 3.0})],
+    ids=["own values", "other values"],
+)
+def test_other_values_than_the_models_come_to_rest_first(base, equilibration, initial):
+    resting = PROTOCOL.model_copy(update={"equilibration": None, "rest": 30.0})
+    plan = Protocol.of(resting, CONDITIONS).plan({}, base=base)
+    assert (plan.equilibration, plan.initial) == (equilibration, initial)
+    assert plan.phases[0].changes == {"x": 5.0, "k": 2.0}
+
+
 def test_plan_shows_measured_times_and_starts_of_periods_besides_the_grid():
     moved = PROTOCOL.model_copy(update={"periods": (Period(), Period(start=7.0))})
     assert Protocol.of(moved, CONDITIONS).plan({}, times=[2.0, 5.0]).times == (0.0, 2.0, 5.0, 7.0, 10.0)

@@ -188,6 +188,7 @@ def test_experiment_is_read_in_minutes():
         pytest.param({"periods": [{}, {"start": "1 h"}]}, "before the end", id="period at the end"),
         pytest.param({"periods": [{"begin": 0}]}, r"periods\.0\.begin: Extra", id="unknown key of a period"),
         pytest.param({"equilibration": {"duration": 0}}, r"equilibration\.duration: .*greater", id="no equilibration"),
+        pytest.param({"equilibration": {"duration": 9}, "rest": 9}, "needs no rest before it", id="rest besides"),
         pytest.param({"doses": {"target": "x", "unit": "nM", "values": [1]}}, r"doses\.values", id="one dose"),
         pytest.param({"title": None}, "title: .*valid string", id="no title"),
     ],
