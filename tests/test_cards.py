@@ -99,7 +99,7 @@ def test_claims_are_counted_by_the_intervals_of_their_shares(monkeypatch):
     shares = pd.DataFrame(
         {"sets": [100, 97, 100, 100, 9], "failed": [0, 3, 0, 0, 91], "share": [0.98, 0.97, 0.6, 0.4, 0.01]}
         | {"lower": [0.95, 0.94, 0.5, 0.3, 0.0], "upper": [0.99, 0.99, 0.7, 0.49, 0.1]},
-        index=[*held, unclaimed],
+        index=pd.Index([*held, unclaimed], name="expectation"),
     )
     tables = {files.id: {"2.0": shares, "1.5": shares[:0]}}
     monkeypatch.setattr(committed, "read", lambda files: (tables.get(files.id, {}), {}))

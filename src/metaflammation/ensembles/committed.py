@@ -75,32 +75,21 @@ def read(model: ModelFiles) -> tuple[dict[str, pd.DataFrame], Mapping[str, Any]]
 
 
 def of_claims(collection: Collection | None = None) -> pd.DataFrame:
-    """Return the share of each expectation about a claim that holds with the model's own values.
+    """Return the share of each expectation about a claim that holds with the model's own values, if any set ran.
 
     Columns claim, model, spread, expectation, sets, failed, share, lower, upper; claims in their order, of each model
     the first spread of its tables.
     """
     import pandas as pd
 
-    rows = []
-    for files_of in (library.find(name, collection) for name in library.catalogue(collection)):
-        for spread, found in list(read(files_of)[0].items())[:1]:
-            claim = {e.id: e.claim for e in files_of.expectations().values() if e.claim and not e.known_failure}
-            rows += [
-                (
-                    claim[row.Index],
-                    files_of.id,
-                    spread,
-                    row.Index,
-                    row.sets,
-                    row.failed,
-                    row.share,
-                    row.lower,
-                    row.upper,
-                )
-                for row in found.itertuples()
-                if row.Index in claim
-            ]
-    columns = ["claim", "model", "spread", "expectation", *(n for n in NUMBERS if n != "holding")]
+    columns = ["claim", "model", "spread", "expectation", "sets", "failed", "share", "lower", "upper"]
+    frames = []
+    for model in (library.find(name, collection) for name in library.catalogue(collection)):
+        for spread, table in list(read(model)[0].items())[:1]:
+            claim = {e.id: e.claim for e in model.expectations().values() if e.claim and not e.known_failure}
+            found = table[table.index.isin(list(claim)) & (table["sets"] > 0)].reset_index()
+            frames.append(found.assign(claim=found["expectation"].map(claim), model=model.id, spread=spread)[columns])
+    if not frames:
+        return pd.DataFrame(columns=columns)
     order = {claim: n for n, claim in enumerate(library.claims(collection))}
-    return pd.DataFrame(rows, columns=columns).sort_values("claim", key=lambda c: c.map(order), kind="stable")
+    return pd.concat(frames).sort_values("claim", key=lambda c: c.map(order), kind="stable", ignore_index=True)
