@@ -199,15 +199,16 @@ def test_a_run_is_given_up_after_so_many_steps_in_all(case, oscillator, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("end", "tried"),
+    ("damping", "end", "tried"),
     [
-        pytest.param(1e3, [1000], id="few steps"),
-        pytest.param(1e4, [1000, 10_000, 5000, 50_000], id="many steps"),
-        pytest.param(1e6, [1000, 10_000, 5000], id="far too many steps"),
+        pytest.param(0.0, 1e3, [1000], id="few steps"),
+        pytest.param(0.0, 1e4, [1000, 10_000, 5000, 50_000], id="many steps"),
+        pytest.param(0.0, 1e6, [1000, 10_000, 5000], id="far too many steps"),
+        pytest.param(0.003, 4.5e5, [1000, 10_000, 5000, 50_000], id="an oscillation that settles"),
     ],
 )
 @pytest.mark.parametrize("where", ["run", "equilibration"])
-def test_a_run_without_hope_is_given_up_early(where, end, tried, oscillator, monkeypatch):
+def test_a_run_without_hope_is_given_up_early(where, damping, end, tried, oscillator, monkeypatch):
     asked = []
     attempt = RoadRunnerBatch._attempt
 
@@ -217,9 +218,9 @@ def test_a_run_without_hope_is_given_up_early(where, end, tried, oscillator, mon
 
     monkeypatch.setattr(RoadRunnerBatch, "_attempt", recorded)
     _, engine = engines(oscillator, 1e-6, 1e-10)
-    plan = Plan(LASTS, 0.0, (Phase(0.0),), (0.0, end))
+    plan = Plan({"d": damping}, 0.0, (Phase(0.0),), (0.0, end))
     if where == "equilibration":
-        plan = Plan(LASTS, end, (Phase(0.0),), (0.0, 1.0))
+        plan = Plan({"d": damping}, end, (Phase(0.0),), (0.0, 1.0))
     found = engine.run_batch(plan, [], np.empty((1, 0)), ["x"])
     assert asked == tried
     assert bool(found.failures) == (50_000 not in tried and len(tried) > 1)

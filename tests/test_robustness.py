@@ -14,7 +14,8 @@ from metaflammation import library, starter
 from metaflammation.cli import app, checks
 from metaflammation.ensembles import committed
 from metaflammation.ensembles.population import make
-from metaflammation.ensembles.robustness import FEWEST, breakers, claims, wilson
+from metaflammation.ensembles.robustness import FEWEST, breakers, claims, evaluate, wilson
+from metaflammation.expectations import evaluate as value_of
 from metaflammation.expectations import margin_of
 from metaflammation.forest import claims as claims_figure
 from metaflammation.forest import forest
@@ -49,6 +50,9 @@ SPREAD = {
     "fails_when": ["receptor_absent"],
 }  # fmt: skip
 
+
+QUICK = ("insulin_cascade", "hormone_axis")
+"""Models whose expectations are evaluated in a few seconds."""
 
 POOLS = {
     "id": "planted_pools",
@@ -138,9 +142,7 @@ def test_values_are_those_of_a_check_with_these_parameters(lesson):
         runs = model.runs(base=individual.to_dict())
         for e in model.expectations.values():
             if e.value.statistic != "steady_state_spread":
-                from metaflammation.expectations import evaluate
-
-                assert part.columns[e.id][row] == pytest.approx(evaluate(e.value, runs), rel=1e-4, abs=1e-9), e.id
+                assert part.columns[e.id][row] == pytest.approx(value_of(e.value, runs), rel=1e-4, abs=1e-9), e.id
 
 
 @pytest.mark.parametrize(
@@ -163,13 +165,19 @@ def test_tolerances_of_many_sets_are_those_of_the_metadata_if_they_give_any(line
     assert (subject.solver, subject.exact) == (expected, model.solver)
 
 
+def test_a_model_whose_own_values_take_too_many_steps_is_reported_not_refused(lesson, monkeypatch):
+    model = mf.load(lesson)
+    work = claims(make(model, 20, 1, None, "bounds", "sobol"))
+    part = work.batch(0)
+    engine = type(work.subject.engine())
+    monkeypatch.setattr(engine, "_one", lambda *_: (_ for _ in ()).throw(RuntimeError("too many steps")))
+    table = evaluate(model, work, pd.DataFrame(part.columns), {}).table
+    assert table.loc["planted_half", "nominal"] == "not simulated"
+    assert table.loc["planted_half", "sets"] == 20
+
+
 @pytest.mark.parametrize(
-    "name",
-    [
-        "insulin_cascade",
-        "hormone_axis",
-        *(pytest.param(n, marks=pytest.mark.slow) for n in ("er_stress", "metaflammation")),
-    ],
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n not in QUICK)) for n in library.catalogue()]
 )
 def test_looser_tolerances_change_no_verdict(name):
     model = mf.load(name)

@@ -41,6 +41,8 @@ weakly damped can go on as noise within the tolerances, in hundreds of times as 
 HOPELESS = 2
 """A run is given up early if, as it went so far, it would take more than so many times the steps that it may take."""
 
+FASTER = 1.2
+"""It is not if, after five times as many steps, each went so many times as far: then an oscillation may settle."""
 
 PLANS = 4096
 """Plans that an engine keeps worked out."""
@@ -176,13 +178,18 @@ class RoadRunnerBatch(RoadRunnerEngine):
 
     def _one(self, prepared: _Prepared, individual: np.ndarray) -> np.ndarray:
         order = prepared.plan.maximum_order or self._order
-        ladder = [(order, FEW), (DAMPED, 10 * FEW), (order, 5 * FEW)] if order > DAMPED else [(order, 10 * FEW)]
+        ladder = [(order, FEW), (DAMPED, 10 * FEW), (order, 5 * FEW)]
+        if order <= DAMPED:
+            ladder = [(order, 2 * FEW), (order, 10 * FEW)]
+        stopped = []
         for tried, steps in ladder:
             try:
                 return self._attempt(prepared, individual, tried, steps)
             except _StepsError as error:
-                last = error
-        if last.hopeless:
+                if tried == order:
+                    stopped.append(error)
+        before, last = stopped
+        if last.hopeless(before):
             raise last
         return self._attempt(prepared, individual, order, self._most)
 
@@ -223,18 +230,17 @@ class RoadRunnerBatch(RoadRunnerEngine):
         except RuntimeError as error:
             if "CV_TOO_MUCH_WORK" not in str(error):
                 raise
-            taken = self.rr.integrator.maximum_num_steps
-            raise _StepsError(str(error), taken >= most or taken > HOPELESS * most * self._way(times)) from None
+            raise _StepsError(str(error), self.rr.integrator.maximum_num_steps, most, *self._way(times)) from None
 
     def _settled(self, duration: float) -> None:
         self._simulate([0.0, duration], self._most)
 
-    def _way(self, times: list[float]) -> float:
-        """Return how far the simulation came on its way from one time to the next, from 0 to 1."""
+    def _way(self, times: list[float]) -> tuple[tuple[float, float], float]:
+        """Return between which times the simulation stopped, and how far it came from the one to the other, 0 to 1."""
         now = float(self.rr.model.getTime())
         following = min(max(bisect_left(times, now), 1), len(times) - 1)
         start, end = times[following - 1 : following + 1]
-        return (now - start) / (end - start)
+        return (start, end), (now - start) / (end - start)
 
     def _undo(self) -> None:
         """Undo what earlier runs set, but for the state, which a reset undoes."""
@@ -288,11 +294,18 @@ class RoadRunnerBatch(RoadRunnerEngine):
 
 
 class _StepsError(RuntimeError):
-    """A simulation took all the steps that it was allowed; ``hopeless`` if more would not help."""
+    """A simulation took all the steps that it was allowed, ``most`` being worth while, on a part of the way."""
 
-    def __init__(self, message: str, hopeless: bool) -> None:
+    def __init__(self, message: str, taken: int, most: int, between: tuple[float, float], way: float) -> None:
         super().__init__(message)
-        self.hopeless = hopeless
+        self.taken, self.most, self.between, self.way = taken, most, between, way
+
+    def hopeless(self, before: _StepsError) -> bool:
+        """Return whether more steps would not help, as far as an attempt with fewer of them tells."""
+        if self.taken >= self.most:
+            return True
+        faster = self.between != before.between or self.way / self.taken > FASTER * before.way / before.taken
+        return self.taken > HOPELESS * self.most * self.way and not faster
 
 
 @contextmanager

@@ -111,11 +111,20 @@ class Claims:
         """Return whether an expectation is evaluated in a set."""
         return individual < self.starts or not starts_itself(expectation)
 
-    def nominal(self) -> dict[str, float]:
-        """Return the value of each expectation with the model's own parameters, at the tolerances of this work."""
+    def nominal(self) -> dict[str, float | None]:
+        """Return the value of each expectation with the model's own parameters, at the tolerances of this work.
+
+        None where they cannot be simulated in the steps that a set may take.
+        """
         runs = self.runs()
         runs.become(self.draws.nominal)
-        return {e.id: evaluate(e.value, runs) for e in self.expectations}
+        found: dict[str, float | None] = {}
+        for e in self.expectations:
+            try:
+                found[e.id] = evaluate(e.value, runs)
+            except SimulationError:
+                found[e.id] = None
+        return found
 
     def runs(self) -> DrawnRuns:
         """Return the runs of this thread, the same for every batch."""

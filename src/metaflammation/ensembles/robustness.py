@@ -141,7 +141,8 @@ def evaluate(model: Model, work: Claims, data: pd.DataFrame, about: Mapping[str,
         sets, held = int(known[e.id].sum()), int(holds[e.id].sum())
         lower, upper = wilson(held, sets)
         asked = min(work.starts, len(data)) if starts_itself(e) else len(data)
-        verdict = "holds" if margin_of(e, nominal[e.id]) >= 0 else "fails"
+        value = nominal[e.id]
+        verdict = "not simulated" if value is None else "holds" if margin_of(e, value) >= 0 else "fails"
         rows[e.id] = [
             sets,
             asked - sets,
