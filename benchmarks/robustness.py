@@ -11,7 +11,9 @@ benchmarks/robustness as well, from where any machine goes on.
 
 import argparse
 import json
+import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -138,6 +140,8 @@ def main():
     parser.add_argument("--only", nargs="+", default=list(library.catalogue()))
     parser.add_argument("--spread", nargs="+", default=["bounds", "1.5"])
     asked = parser.parse_args()
+    # Killed, it stops its processes as well, as the command line does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if asked.draw:
         for name in asked.only:
             draw(name)

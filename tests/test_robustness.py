@@ -8,13 +8,17 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
+from scipy.stats import ks_2samp
 
 import metaflammation as mf
 from metaflammation import library, starter
 from metaflammation.cli import app, checks
 from metaflammation.ensembles import committed
+from metaflammation.ensembles.breaking import FEWEST, breakers
+from metaflammation.ensembles.distributions import Distribution, Joint
+from metaflammation.ensembles.draws import Draws
 from metaflammation.ensembles.population import make
-from metaflammation.ensembles.robustness import FEWEST, breakers, claims, evaluate, wilson
+from metaflammation.ensembles.robustness import claims, evaluate, wilson
 from metaflammation.expectations import evaluate as value_of
 from metaflammation.expectations import margin_of
 from metaflammation.forest import claims as claims_figure
@@ -217,6 +221,49 @@ def test_chance_names_no_parameter():
     assert sum(map(len, found.values())) == 0
     few = {"e": np.arange(500) >= FEWEST - 1}
     assert breakers(np.arange(500.0)[:, None], ["p"], few, {"e": known["e0"]}) == {"e": []}
+
+
+@pytest.fixture(scope="module")
+def tied():
+    """1000 sets of 400 parameters, of which every tenth is an integer and the last two are of one fit."""
+    parts = [
+        Distribution(f"p{k}", "assumed", "uniform" if k % 10 else "integer", False, 2.5, 1.0, 4.0) for k in range(398)
+    ]
+    parts += [Distribution(f"p{k}", "fitted", "normal", True, 1.0, 1e-3, 1e3, 0.2) for k in (398, 399)]
+    covariance = 0.04 * np.array([[1, 0.8], [0.8, 1]])
+    return Draws(Joint(tuple(parts), ((("p398", "p399"), covariance),)), 1000)
+
+
+def test_only_what_breaks_an_expectation_is_named_among_parameters_that_draws_tie(tied):
+    values, names = tied.rows(0, 1000), list(tied.names)
+    low = {f"p{k}": values[:, k] < np.quantile(values[:, k], 0.3) for k in range(1, 400, 6)}
+    everywhere = {p: np.ones(1000, dtype=bool) for p in low}
+    found = breakers(values, names, {p: ~fails for p, fails in low.items()}, everywhere)
+    assert {p: [(name, where) for name, _, where in named] for p, named in found.items()} == {
+        p: [(p, "low")] for p in low
+    }
+
+
+def test_each_of_two_parameters_that_break_an_expectation_is_named(tied):
+    values, names = tied.rows(0, 1000), list(tied.names)
+    fails = (values[:, 7] > 3.4) | (values[:, 399] < 0.6)
+    [named] = breakers(values, names, {"e": ~fails}, {"e": np.ones(1000, dtype=bool)}).values()
+    assert {(name, where) for name, _, where in named} == {("p7", "high"), ("p399", "low")}
+
+
+def test_distances_are_those_of_kolmogorov_and_smirnov_and_equal_values_count_together(tied):
+    values, names = tied.rows(0, 1000), list(tied.names)
+    fails = values[:, 10] > 2
+    [[(name, distance, where)]] = breakers(values, names, {"e": ~fails}, {"e": np.ones(1000, dtype=bool)}).values()
+    expected = ks_2samp(values[fails, 10], values[~fails, 10]).statistic
+    assert (name, where, distance) == ("p10", "high", pytest.approx(expected, rel=1e-12))
+    same, first_half = np.ones((1000, 1)), np.arange(1000) < 500
+    assert breakers(same, ["p"], {"e": first_half}, {"e": np.ones(1000, dtype=bool)}) == {"e": []}
+
+
+def test_no_parameter_is_named_where_sets_are_fewer_than_twice_the_parameters(tied):
+    values, names = tied.rows(0, 799), list(tied.names)
+    assert breakers(values, names, {"e": values[:, 1] > 2}, {"e": np.ones(799, dtype=bool)}) == {"e": []}
 
 
 def test_sets_that_could_not_be_simulated_leave_a_range_open():

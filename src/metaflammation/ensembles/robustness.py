@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metaflammation.ensembles import population as populations
+from metaflammation.ensembles.breaking import breakers
 from metaflammation.ensembles.claims import FAILED, Claims, starts_itself
 from metaflammation.ensembles.distributions import BOUNDS
 from metaflammation.ensembles.ensemble import describe, gathered, tolerances
@@ -37,15 +38,6 @@ STARTS = 100
 
 BATCH, COMPOSED = 20, 2
 """Sets in a batch; of a composed model, of which one may take a minute, fewer."""
-
-FEWEST = 10
-"""Sets on either side that are needed to say what breaks an expectation."""
-
-FALSE_DISCOVERIES = 0.01
-"""Expected share of wrong ones among the parameters that are named, over all expectations of a model."""
-
-NAMED = 3
-"""Parameters that are named at most."""
 
 COLUMNS = ["sets", "failed", "holding", "share", "lower", "upper", "nominal", "broken_by"]
 
@@ -151,7 +143,7 @@ def evaluate(model: Model, work: Claims, data: pd.DataFrame, about: Mapping[str,
             lower,
             upper,
             f"known failure ({verdict})" if e.known_failure else verdict,
-            ", ".join(f"{where} {p} ({d:.2f})".strip() for p, d, where in breaking[e.id][:NAMED]),
+            ", ".join(f"{where} {p} ({d:.2f})".strip() for p, d, where in breaking[e.id]),
         ]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS).rename_axis("expectation")
     return Robustness(model.id, table, about)
@@ -165,44 +157,3 @@ def wilson(held: int, sets: int) -> tuple[float, float]:
         return 0.0, 1.0
     found = binomtest(held, sets).proportion_ci(0.95, method="wilson")
     return float(found.low), float(found.high)
-
-
-def breakers(
-    values: np.ndarray, names: list[str], holds: Mapping[str, np.ndarray], known: Mapping[str, np.ndarray]
-) -> dict[str, list[tuple[str, float, str]]]:
-    """Return, for each expectation, the parameters that tell the sets in which it fails from the others.
-
-    As in regional sensitivity analysis (Spear and Hornberger 1980, doi 10.1016/0043-1354(80)90040-8) each parameter's
-    distribution is compared between both groups by the test of Kolmogorov and Smirnov; the share of false discoveries
-    over all expectations and parameters is held by the method of Benjamini and Hochberg.
-
-    Returns
-    -------
-    dict
-        For each expectation parameter, distance between both distributions (0 to 1), and where it fails: ``high`` or
-        ``low`` values; empty where both or neither.
-    """
-    from scipy.stats import false_discovery_control, kstwobign
-
-    found: list[tuple[str, str, float, str, float]] = []
-    for name, held in holds.items():
-        among = known[name]
-        failing = ~held[among]
-        bad, good = int(failing.sum()), int((~failing).sum())
-        if min(bad, good) < FEWEST:
-            continue
-        failing = failing[np.argsort(values[among], axis=0, kind="stable")]
-        ahead = np.cumsum(~failing, axis=0) / good - np.cumsum(failing, axis=0) / bad
-        distance = np.abs(ahead).max(axis=0)
-        # Where the distributions differ by a shift, their mean distance is of the order of the largest one.
-        shift = 2 * ahead.mean(axis=0)
-        chance = kstwobign.sf(distance * np.sqrt(bad * good / (bad + good)))
-        for p, d, s, c in zip(names, distance.tolist(), shift.tolist(), chance.tolist(), strict=True):
-            found.append((name, p, d, "" if abs(s) < d / 2 else "high" if s > 0 else "low", c))
-    result: dict[str, list[tuple[str, float, str]]] = {name: [] for name in holds}
-    if found:
-        adjusted = false_discovery_control([c for *_, c in found])
-        for (name, parameter, distance, where, _), q in zip(found, adjusted, strict=True):
-            if q < FALSE_DISCOVERIES:
-                result[name].append((parameter, distance, where))
-    return {name: sorted(broken, key=lambda b: -b[1]) for name, broken in result.items()}
