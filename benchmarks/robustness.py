@@ -1,8 +1,8 @@
 """Evaluate every expectation of every model in many parameter sets, and write the table and its picture.
 
 Models take turns, so that all of them have some sets if the time runs out; what is finished is kept in the folder
-given, and the next call goes on from there. Of a table that is not complete the values of its sets are kept in
-benchmarks/robustness as well, from where any machine goes on.
+given, and the next call goes on from there. The value of each expectation in each set is kept in benchmarks/robustness
+as well: any machine goes on from there, and where all sets are there only their evaluation is done again.
 
     python benchmarks/robustness.py FOLDER [--sets 2000] [--minutes 60] [--workers 2] [--only MODEL ...]
         [--spread bounds 1.5]
@@ -24,14 +24,17 @@ import pyarrow.parquet as pq
 import metaflammation as mf
 from metaflammation import figures, files, forest, library
 from metaflammation.ensembles import committed, executors, population, robustness
-from metaflammation.ensembles.ensemble import describe
 from metaflammation.ensembles.storage import KEY, REASON, Folder, read
+from metaflammation.ensembles.work import batches
 
 TURN = 600.0
 """Seconds after which the next model has its turn: each time its processes load the model anew."""
 
 KEPT = Path("benchmarks") / "robustness"
-"""Sets of tables that are not complete."""
+"""The values behind the tables, without the parameters drawn, which follow from the seed."""
+
+SAME = ("fingerprint", "n", "seed", "sampler", "batch", "solver", "stops", "versions")
+"""What must be the same for sets to belong to one table."""
 
 
 class Job:
@@ -41,33 +44,29 @@ class Job:
         self.model, self.spread = mf.load(name), spread if spread == "bounds" else float(spread)
         people = population.make(self.model, sets, 1, None, self.spread, "sobol")
         self.work = robustness.claims(people)
-        self.about = describe(people, self.work) | {
-            "spread": self.spread,
-            "starts": self.work.starts,
-            "solver": self.work.subject.solver.model_dump(),
-        }
+        self.about = robustness.settings(people, self.work, self.spread)
         self.folder = Folder(folder / f"{name}_{spread}.parts", self.about)
         self.path = KEPT / f"{name}_{spread}.parquet"
-        self.kept = self.before()
+        self.kept, self.commits = self.before()
 
     def before(self):
-        """Return the sets that were finished before, if they are of this work."""
+        """Return the sets that were finished before, if they are of this work, and the commits that made them."""
         if not self.path.is_file():
-            return pd.DataFrame()
+            return pd.DataFrame(), []
         data, about = read(self.path)
-        for what in ("fingerprint", "n", "batch"):
+        for what in SAME:
             if about[what] != self.about[what]:
                 raise SystemExit(f"{self.path}: of another {what}; remove it to begin anew")
-        return data
+        return data, about["commits"]
 
     def left(self):
         """Return the batches that are not done, in order: what is done is the beginning of the sequence."""
-        total = -(-self.work.draws.n // self.work.size)
         done = self.folder.done() | set(self.kept.index // self.work.size)
-        return [n for n in range(total) if n not in done]
+        return [n for n in range(batches(self.work.draws, self.work.size)) if n not in done]
 
     def turn(self, seconds, workers=1):
         """Work for a while."""
+        self.commits = list(dict.fromkeys([*self.commits, commit()]))
         end = time.monotonic() + seconds
         for number, part in executors.run(self.work, self.left(), workers):
             self.folder.write(number, part)
@@ -83,26 +82,27 @@ class Job:
         return data[~data.index.duplicated()]
 
     def keep(self):
-        """Write the values of the finished sets as long as some are missing."""
-        if self.left():
-            KEPT.mkdir(exist_ok=True)
-            table = pa.Table.from_pandas(self.data().reset_index(), preserve_index=False)
-            table = table.replace_schema_metadata({KEY: json.dumps(self.about).encode()})
-            with files.whole_file(self.path, overwrite=True) as temporary:
-                pq.write_table(table, temporary, compression="zstd")
-        else:
-            self.path.unlink(missing_ok=True)
+        """Write the values of the finished sets."""
+        KEPT.mkdir(exist_ok=True)
+        table = pa.Table.from_pandas(self.data().reset_index(), preserve_index=False)
+        table = table.replace_schema_metadata({KEY: json.dumps(self.about | {"commits": self.commits}).encode()})
+        with files.whole_file(self.path, overwrite=True) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
 
     def found(self):
         """Return what the finished sets say."""
         draws, data = self.work.draws, self.data()
         drawn = pd.DataFrame(draws.rows(0, draws.n)[data.index], index=data.index, columns=list(draws.names))
-        data = pd.concat([drawn, data], axis=1).reset_index(drop=True)
         about = {k: v for k, v in self.about.items() if k not in {"batch", "conditions", "population"}}
-        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)  # noqa: S607
-        return robustness.evaluate(
-            self.model, self.work, data, about | {"n": len(data), "commit": commit.stdout.strip()}
-        )
+        about |= {"n": len(data), "commits": self.commits}
+        return robustness.evaluate(self.model, self.work, pd.concat([drawn, data], axis=1), about)
+
+
+def commit():
+    """Return what is checked out."""
+    asked = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=True)
+    return found.stdout.strip()
 
 
 def finish(name, jobs):
@@ -162,7 +162,7 @@ def main():
                     flush=True,
                 )
     for name in asked.only:
-        finish(name, [job for job in jobs if job.model.id == name and job.folder.done()])
+        finish(name, [job for job in jobs if job.model.id == name and len(job.data())])
     save(forest.claims(committed.of_claims()), "claims")
 
 

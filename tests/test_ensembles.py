@@ -332,7 +332,13 @@ def test_what_makes_no_sense_is_refused_and_leaves_nothing(model, how, message, 
 )
 def test_a_population_that_makes_no_sense_is_refused(model, how, message):
     with pytest.raises(MetaflammationError, match=message):
-        model.ensemble("step", model.population(4, **how))
+        model.population(4, **how)
+
+
+def test_a_text_is_one_readout_or_one_observable(model):
+    found = model.ensemble("step", 2, readouts="max:IR", observables="IR_ins", statistics=True)
+    assert "max:IR" in found.data
+    assert list(found.statistics.data_vars) == ["IR_ins"]
 
 
 def test_the_command_writes_a_table_and_says_what_is_in_it(lesson, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from metaflammation.ensembles.breaking import FEWEST, breakers
 from metaflammation.ensembles.distributions import Distribution, Joint
 from metaflammation.ensembles.draws import Draws
 from metaflammation.ensembles.population import make
-from metaflammation.ensembles.robustness import claims, evaluate, wilson
+from metaflammation.ensembles.robustness import claims, evaluate, outdated, wilson
 from metaflammation.expectations import evaluate as value_of
 from metaflammation.expectations import margin_of
 from metaflammation.forest import claims as claims_figure
@@ -115,6 +116,25 @@ def test_the_verdict_of_the_models_own_values_stands_beside_it(found):
 def test_expectations_with_starts_of_their_own_are_evaluated_in_fewer_sets(found):
     assert found.table.loc["planted_spread", "sets"] == found.about["starts"] == 100
     assert found.table.loc["planted_spread", "failed"] == 0
+
+
+def test_what_was_not_asked_of_a_set_did_not_fail(lesson):
+    part = claims(make(mf.load(lesson), 120, 1, None, "bounds", "sobol")).batch(5)
+    assert part.start == 100
+    assert not part.columns["failed:planted_spread"].any()
+    assert np.isnan(part.columns["planted_spread"]).all()
+
+
+def test_the_documentation_is_told_where_an_expectation_changed_since(lesson, found, tmp_path):
+    assert not outdated(mf.load(lesson), found.about)
+    copy = tmp_path / "lesson"
+    shutil.copytree(lesson, copy)
+    path = copy / "validation" / "lesson" / "expectations.yaml"
+    raw = yaml.safe_load(path.read_text("utf-8"))
+    [planted_half] = [e for e in raw["expectations"] if e["id"] == "planted_half"]
+    planted_half["value"]["observable"] = "IR_ins"
+    path.write_text(yaml.safe_dump(raw), "utf-8")
+    assert outdated(mf.load(copy), found.about)
 
 
 def test_sets_that_cannot_be_simulated_are_counted_and_not_as_holding(lesson, monkeypatch):
@@ -308,6 +328,9 @@ def test_the_command_writes_what_the_report_reads(lesson):
     assert list(tables) == ["bounds"]
     assert list(tables["bounds"].index) == list(model.expectations)
     assert settings["bounds"]["n"] == 20
+    again = CliRunner().invoke(app, ["check", str(lesson), "--robust", "20", "--write"])
+    assert "has a table of spread bounds already; use --force to replace it" in str(again.exception)
+    assert not again.output
     again = model.robustness(20, spread=1.5)
     committed.write(lesson / "validation" / "lesson", [again])
     tables, _ = committed.read(model.files)

@@ -15,6 +15,8 @@ from sphinx.util.docutils import SphinxDirective
 
 import metaflammation
 from metaflammation import library
+from metaflammation.ensembles import committed
+from metaflammation.ensembles.robustness import outdated
 from metaflammation.report import facts
 
 
@@ -32,11 +34,14 @@ def pictures(files: library.ModelFiles) -> str:
 
 def robustness(files: library.ModelFiles) -> str:
     """Return the committed picture and table of the robustness of a model's expectations."""
+    parts = [facts.robustness(files)]
     picture = f"docs/robustness/{files.id}.png"
-    if not (Path(__file__).parents[2] / picture).is_file():
-        return facts.robustness(files)
-    shown = f"```{{image}} /{picture}\n:alt: {files.id}, share of parameter sets\n:width: 100%\n```\n"
-    return f"{shown}\n{facts.robustness(files)}"
+    if (Path(__file__).parents[2] / picture).is_file():
+        parts.insert(0, f"```{{image}} /{picture}\n:alt: {files.id}, share of parameter sets\n:width: 100%\n```\n")
+    model = metaflammation.load(files.id)
+    if any(outdated(model, about) for about in committed.read(files)[1].values()):
+        parts.insert(0, "The model, its experiments or expectations have changed since this was made.\n")
+    return "\n".join(parts)
 
 
 OF_ALL = {"claims": facts.claims, "robust-claims": facts.robust_claims}

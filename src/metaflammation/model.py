@@ -537,8 +537,8 @@ class Model:
         population: VirtualPopulation | int = 1000,
         *,
         dose: QuantityLike | None = None,
-        readouts: Sequence[str] = (),
-        observables: Sequence[str] = (),
+        readouts: str | Sequence[str] = (),
+        observables: str | Sequence[str] = (),
         statistics: bool = False,
         curves: bool = False,
         workers: int = 1,
@@ -558,10 +558,10 @@ class Model:
             What :meth:`population` gave, or a number of individuals drawn from the evidence with seed 1.
         dose : quantity, optional
             One dose of an experiment over doses; without it all of them are run.
-        readouts : sequence of str, optional
+        readouts : str or sequence of str, optional
             What is kept of each individual, as ``statistic:observable``, such as ``max:glucose``; by default the final
             value of each observable.
-        observables : sequence of str, optional
+        observables : str or sequence of str, optional
             Whose final values, statistics and curves are wanted; all variables by default.
         statistics : bool, optional
             Whether to give mean, standard deviation, range and quantiles over time. They are summed up in each batch,

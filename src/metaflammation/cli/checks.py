@@ -62,7 +62,7 @@ def check(
     from metaflammation import figures, files
     from metaflammation.check import as_json
     from metaflammation.engines import ENGINES
-    from metaflammation.ensembles import storage
+    from metaflammation.ensembles import committed, storage
 
     shared.check_free(json_path, figure=plot, overwrite=force)
     if sets:
@@ -71,28 +71,35 @@ def check(
         raise DataError("--spread, --sets, --scheduler and --write belong to --robust N")
     if sets and model is None:
         raise DataError("--sets keeps the sets of one model; name it")
-    how = {"spread": shared.spread_factor(spread), "seed": seed, "workers": workers, "scheduler": scheduler}
+    factor = shared.spread_factor(spread)
+    how = {"spread": factor, "seed": seed, "workers": workers, "scheduler": scheduler}
     engines = ENGINES if engine == "all" else (engine,)
     console = shared.console()
     passed, results = True, []
-    for loaded in map(shared.model_of, shared.model_files(model)):
+    chosen = [(found, Path(str(found.collection.validation / found.id))) for found in shared.model_files(model)]
+    for _, folder in chosen if write else ():
+        committed.check_free(folder, factor, overwrite=force)
+    for found, folder in chosen:
+        loaded = shared.model_of(found)
         sound = _sound(loaded)
         checked = _check_with_progress(loaded, engines, workers, all_shares=all_shares)
         _print_check(console, checked)
         results.append(as_json(checked))
         if robust:
-            results[-1]["robustness"] = _robustness(console, loaded, robust, sets, how, write=write, overwrite=force)
+            results[-1]["robustness"] = _robustness(
+                console, loaded, robust, sets, how, folder if write else None, overwrite=force
+            )
         passed &= sound and checked.passed(strict=strict)
     if json_path:
         text = json.dumps({"version": __version__, "models": results}, indent=2, allow_nan=False)
         files.write_text(json_path, f"{text}\n", overwrite=force)
     if plot:
-        found = {
+        margins = {
             (f"{r['model']}: " if len(results) > 1 else "") + e["id"]: (e["margin"], e["verdict"])
             for r in results
             for e in r["expectations"]
         }
-        shared.save_figure(figures.margins(found), plot, overwrite=force)
+        shared.save_figure(figures.margins(margins), plot, overwrite=force)
     return 0 if passed else shared.NEGATIVE
 
 
@@ -283,19 +290,27 @@ def _print_check(console: Console, checked: Checked) -> None:
 
 
 def _robustness(
-    console: Console, model: Model, n: int, sets: Path | None, how: dict[str, Any], *, write: bool, overwrite: bool
+    console: Console,
+    model: Model,
+    n: int,
+    sets: Path | None,
+    how: dict[str, Any],
+    folder: Path | None,
+    *,
+    overwrite: bool,
 ) -> list[dict[str, Any]]:
-    """Print in how many parameter sets each expectation of a model holds, and return it as plain data."""
+    """Print in how many parameter sets each expectation of a model holds, and return it as plain data.
+
+    With a folder it is written there too.
+    """
     from metaflammation.ensembles import committed
     from metaflammation.report import tables
 
-    if write and model.files is None:
-        raise DataError(f"{model.id}: has no validation folder to write into")
     with shared.individuals_bar(f"{model.id}: parameter sets", n) as progress:
         found = model.robustness(n, output=sets, overwrite=overwrite, progress=progress, **how)
     console.print(tables.robustness(found))
-    if write and model.files:
-        for path in committed.write(Path(str(model.files.collection.validation / model.id)), [found]):
+    if folder:
+        for path in committed.write(folder, [found]):
             click.echo(f"wrote {path}")
     return found.as_json()
 

@@ -44,6 +44,9 @@ HOPELESS = 2
 FASTER = 1.2
 """It is not if, after five times as many steps, each went so many times as far: then an oscillation may settle."""
 
+STOPS = {"steps": STEPS, "run": RUN, "few": FEW, "damped": DAMPED, "hopeless": HOPELESS, "faster": FASTER}
+"""What decides, besides the tolerances, in which individuals a run comes to its end."""
+
 PLANS = 4096
 """Plans that an engine keeps worked out."""
 

@@ -29,6 +29,12 @@ COLUMNS: dict[str, type] = {
 }
 
 
+def check_free(folder: Path, spread: float | str, *, overwrite: bool) -> None:
+    """Refuse to replace the table of a spread unasked."""
+    if str(spread) in _known(folder)[0] and not overwrite:
+        raise DataError(f"{folder / TABLE}: has a table of spread {spread} already; use --force to replace it")
+
+
 def write(folder: Path, found: Sequence[Robustness]) -> list[Path]:
     """Write table and settings of a model, one spread after the other, into its validation folder.
 
@@ -77,12 +83,12 @@ def read(model: ModelFiles) -> tuple[dict[str, pd.DataFrame], Mapping[str, Any]]
 def of_claims(collection: Collection | None = None) -> pd.DataFrame:
     """Return the share of each expectation about a claim that holds with the model's own values, if any set ran.
 
-    Columns claim, model, spread, expectation, sets, failed, share, lower, upper; claims in their order, of each model
-    the first spread of its tables.
+    Columns claim, model, spread, expectation, sets, failed, holding, share, lower, upper; claims in their order, of
+    each model the first spread of its tables.
     """
     import pandas as pd
 
-    columns = ["claim", "model", "spread", "expectation", "sets", "failed", "share", "lower", "upper"]
+    columns = ["claim", "model", "spread", "expectation", *NUMBERS]
     frames = []
     for model in (library.find(name, collection) for name in library.catalogue(collection)):
         for spread, table in list(read(model)[0].items())[:1]:

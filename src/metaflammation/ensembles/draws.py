@@ -84,7 +84,7 @@ class Draws:
         if start:
             sobol.fast_forward(start)
         with warnings.catch_warnings():
-            # Balance asks for a power of two; a part of the sequence is as uniform as random numbers at least.
+            # Balance asks for a power of two; of each parameter a part of the sequence is evenly drawn as well.
             warnings.simplefilter("ignore", UserWarning)
             return np.asarray(sobol.random(stop - start))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metaflammation import files
+from metaflammation.engines.batch import STOPS
 from metaflammation.ensembles import arrays, executors, storage
 from metaflammation.ensembles.storage import REASON, Folder
 from metaflammation.ensembles.work import Readout, Simulation, Subject, arms, batches
@@ -108,8 +109,8 @@ def simulate(
     experiment: str,
     *,
     dose: float | None = None,
-    readouts: Sequence[str] = (),
-    observables: Sequence[str] = (),
+    readouts: str | Sequence[str] = (),
+    observables: str | Sequence[str] = (),
     statistics: bool = False,
     curves: bool = False,
     batch: int = BATCH,
@@ -208,6 +209,7 @@ def describe(population: VirtualPopulation, work: Work) -> dict[str, Any]:
         "population": population.name,
         "conditions": list(population.conditions),
         "batch": work.size,
+        "stops": STOPS,
         "versions": {p: version(p) for p in ("metaflammation", "libroadrunner", "numpy", "scipy")},
     }
 
@@ -216,8 +218,8 @@ def _work(
     population: VirtualPopulation,
     experiment: str,
     dose: float | None,
-    readouts: Sequence[str],
-    observables: Sequence[str],
+    readouts: str | Sequence[str],
+    observables: str | Sequence[str],
     batch: int,
     *,
     statistics: bool,
@@ -233,7 +235,7 @@ def _work(
     if dose is not None and named.doses is None:
         raise SimulationError(f"experiment {experiment} takes no dose")
     columns = model.engine().columns
-    shown = tuple(observables) or columns
+    shown = _listed(observables) or columns
     for observable in shown:
         if observable not in columns:
             raise SimulationError(unknown("observable", observable, columns))
@@ -243,11 +245,15 @@ def _work(
         draws=population.draws,
         size=batch,
         arms=arms(named, population.named_conditions(), doses, overrides, base),
-        readouts=tuple(_readout(text, columns) for text in readouts or [f"final:{o}" for o in shown]),
+        readouts=tuple(_readout(text, columns) for text in _listed(readouts) or [f"final:{o}" for o in shown]),
         observables=shown,
         statistics=statistics,
         curves=curves,
     )
+
+
+def _listed(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def _readout(text: str, columns: Sequence[str]) -> Readout:

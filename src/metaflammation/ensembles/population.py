@@ -114,6 +114,7 @@ def make(
     conditions: tuple[str, ...] = (),
 ) -> VirtualPopulation:
     """Return a population; see :meth:`metaflammation.Model.population`."""
+    merge_conditions(conditions, model.conditions, model.id)
     if name is None:
         return VirtualPopulation(
             model, Draws(distributions.of_evidence(model, spread), n, seed, sampler), None, conditions

@@ -9,7 +9,7 @@ import numpy as np
 
 from metaflammation.ensembles import population as populations
 from metaflammation.ensembles.breaking import breakers
-from metaflammation.ensembles.claims import FAILED, Claims, starts_itself
+from metaflammation.ensembles.claims import FAILED, Claims
 from metaflammation.ensembles.distributions import BOUNDS
 from metaflammation.ensembles.ensemble import describe, gathered, tolerances
 from metaflammation.ensembles.work import Subject
@@ -45,6 +45,9 @@ COLUMNS = ["sets", "failed", "holding", "share", "lower", "upper", "nominal", "b
 @dataclass(frozen=True, eq=False)
 class Robustness:
     """How far each expectation of a model holds when its parameters move.
+
+    The sets are points of one Sobol sequence, which lie more evenly than independent ones: the interval, which is for
+    those, is rather too wide. It tells how sure the share is for so many sets, not whether the model is right.
 
     Attributes
     ----------
@@ -91,11 +94,7 @@ def run(
         raise DataError(f"{model.id}: has no expectations")
     population = populations.make(model, n, seed, None, spread, "sobol")
     work = claims(population, starts)
-    about = describe(population, work) | {
-        "spread": spread,
-        "starts": starts,
-        "solver": work.subject.solver.model_dump(),
-    }
+    about = settings(population, work, spread)
     data = gathered(work, about, output, workers, scheduler, progress, overwrite=overwrite)
     return evaluate(model, work, data, about)
 
@@ -115,29 +114,45 @@ def claims(population: VirtualPopulation, starts: int = STARTS) -> Claims:
     )
 
 
+def settings(population: VirtualPopulation, work: Claims, spread: float | str) -> dict[str, Any]:
+    """Return what decides the table: its manifest."""
+    return describe(population, work) | {
+        "spread": spread,
+        "starts": work.starts,
+        "solver": work.subject.solver.model_dump(),
+    }
+
+
+def outdated(model: Model, about: Mapping[str, Any]) -> bool:
+    """Return whether a table was made of another state of the model, its experiments or expectations."""
+    people = populations.make(model, 1, about["seed"], None, about["spread"], about["sampler"])
+    return claims(people, about["starts"]).fingerprint != about["fingerprint"]
+
+
 def evaluate(model: Model, work: Claims, data: pd.DataFrame, about: Mapping[str, Any]) -> Robustness:
-    """Return how far each expectation holds, from its values in all sets."""
+    """Return how far each expectation holds, from its values in sets (index individual)."""
     import pandas as pd
 
     names = list(work.draws.names)
     nominal = work.nominal()
     holds: dict[str, np.ndarray] = {}
+    asked: dict[str, np.ndarray] = {}
     known: dict[str, np.ndarray] = {}
     for e in model.expectations.values():
         values = data[e.id].to_numpy()
-        known[e.id] = ~data[f"{FAILED}{e.id}"].to_numpy(dtype=bool)
+        asked[e.id] = np.array([work.evaluated(e, individual) for individual in data.index])
+        known[e.id] = asked[e.id] & ~data[f"{FAILED}{e.id}"].to_numpy(dtype=bool)
         holds[e.id] = np.array([margin_of(e, v) >= 0 for v in values]) & known[e.id]
     breaking = breakers(data[names].to_numpy(), names, holds, known)
     rows = {}
     for e in model.expectations.values():
         sets, held = int(known[e.id].sum()), int(holds[e.id].sum())
         lower, upper = wilson(held, sets)
-        asked = min(work.starts, len(data)) if starts_itself(e) else len(data)
         value = nominal[e.id]
         verdict = "not simulated" if value is None else "holds" if margin_of(e, value) >= 0 else "fails"
         rows[e.id] = [
             sets,
-            asked - sets,
+            int(asked[e.id].sum()) - sets,
             held,
             held / sets if sets else np.nan,
             lower,

@@ -237,10 +237,7 @@ def analysed(names: list[str], method: str, points: np.ndarray, numbers: np.ndar
     salib = _salib()
     problem = _problem(names)
     if not np.ptp(numbers):
-        columns = (
-            ["S1", "S1_conf", "ST", "ST_conf"] if method == "sobol" else ["mu", "mu_star", "mu_star_conf", "sigma"]
-        )
-        return pd.DataFrame(0.0, index=index, columns=columns)
+        return pd.DataFrame(0.0, index=index, columns=list(COLUMNS[method]))
     if method == "sobol":
         found = salib.sobol_analyze.analyze(
             problem, numbers, calc_second_order=False, num_resamples=RESAMPLES, conf_level=0.95, seed=seed

@@ -82,7 +82,7 @@ class TrialResult:
         """Return who took part."""
         about = self.about
         times = f", {about['repeats']} times" if about["repeats"] > 1 else ""
-        design = "men in both arms" if about["design"] == "paired" else "men in each arm"
+        design = "persons in both arms" if about["design"] == "paired" else "persons in each arm"
         failed = f", {about['failed']} could not be simulated" if about["failed"] else ""
         return (
             f"{about['per_arm']} {design}{times} ({about['eligible']} of {about['screened']} looked at meet the"
