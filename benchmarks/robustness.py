@@ -47,9 +47,16 @@ class Job:
         self.about = robustness.settings(people, self.work, self.spread)
         self.folder = Folder(folder / f"{name}_{spread}.parts", self.about)
         self.path = KEPT / f"{name}_{spread}.parquet"
-        self.kept, self.commits = self.before()
+        self.made_by = self.folder.path / "commits"
+        self.kept, self.before = self._kept()
 
-    def before(self):
+    @property
+    def commits(self):
+        """Return the commits that made the finished sets."""
+        here = self.made_by.read_text().splitlines() if self.made_by.is_file() else []
+        return list(dict.fromkeys([*self.before, *here]))
+
+    def _kept(self):
         """Return the sets that were finished before, if they are of this work, and the commits that made them."""
         if not self.path.is_file():
             return pd.DataFrame(), []
@@ -66,7 +73,7 @@ class Job:
 
     def turn(self, seconds, workers=1):
         """Work for a while."""
-        self.commits = list(dict.fromkeys([*self.commits, commit()]))
+        files.write_text(self.made_by, "\n".join(dict.fromkeys([*self.commits, commit()])), overwrite=True)
         end = time.monotonic() + seconds
         for number, part in executors.run(self.work, self.left(), workers):
             self.folder.write(number, part)
