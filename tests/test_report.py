@@ -210,7 +210,7 @@ def test_margins_are_drawn_to_the_right_where_they_hold_and_clipped():
 
 
 ROBUST = """expectation\tspread\tsets\tfailed\tholding\tshare\tlower\tupper\tnominal\tbroken_by
-F1_uptake_needs_insulin\tbounds\t200\t0\t150\t0.75\t0.68\t0.80\tholds\tk_endo +0.61
+F1_uptake_needs_insulin\tbounds\t200\t50\t150\t0.75\t0.68\t0.80\tholds\tk_endo +0.61
 F1_uptake_needs_insulin\t2.0\t200\t0\t200\t1\t0.98\t1\tholds\t
 law_nothing_negative\tbounds\t0\t200\t0\t\t0\t1\tholds\t
 """
@@ -242,7 +242,8 @@ def test_the_share_of_parameter_sets_stands_beside_each_expectation_it_is_known_
     }
     details = tree.xpath("//tr[@id='insulin_cascade-x-F1_uptake_needs_insulin']//dl")[0].text_content()
     assert "75 % of 200 parameter sets with assumed values within their bounds" in details
-    assert "broken by k_endo +0.61" in details
+    assert "80 %); 50 more could not be simulated; broken by k_endo +0.61" in details
+    assert "factor of 2.0 (95 % interval 98 to 100 %)\n" in details
     assert "holds in this share of sets" in tree.xpath("//details[@class='forest']")[0].text_content()
 
 

@@ -19,8 +19,8 @@ class Share:
     ----------
     spread : str
         How assumed parameters were drawn: within ``bounds``, or within a factor.
-    sets : int
-        How many sets could be evaluated.
+    sets, failed : int
+        In how many sets it could be evaluated, and in how many not.
     share, lower, upper : float
         Share in which it holds, with its 95 % interval.
     broken_by : str
@@ -29,6 +29,7 @@ class Share:
 
     spread: str
     sets: int
+    failed: int
     share: float
     lower: float
     upper: float
@@ -55,6 +56,8 @@ def robustness(files: ModelFiles | None) -> dict[str, list[Share]]:
     for spread, table in known.items():
         for row in table.itertuples():
             if row.sets > 0:
-                share = Share(spread, int(row.sets), row.share, row.lower, row.upper, row.broken_by or "")
+                share = Share(
+                    spread, int(row.sets), int(row.failed), row.share, row.lower, row.upper, row.broken_by or ""
+                )
                 found.setdefault(str(row.Index), []).append(share)
     return found
