@@ -126,7 +126,7 @@ def settings(population: VirtualPopulation, work: Claims, spread: float | str) -
 def outdated(model: Model, about: Mapping[str, Any]) -> bool:
     """Return whether a table was made of another state of the model, its experiments or expectations."""
     people = populations.make(model, 1, about["seed"], None, about["spread"], about["sampler"])
-    return claims(people, about["starts"]).fingerprint != about["fingerprint"]
+    return bool(claims(people, about["starts"]).fingerprint != about["fingerprint"])
 
 
 def evaluate(model: Model, work: Claims, data: pd.DataFrame, about: Mapping[str, Any]) -> Robustness:
