@@ -169,7 +169,7 @@ def main():
                     flush=True,
                 )
     for name in asked.only:
-        finish(name, [job for job in jobs if job.model.id == name and len(job.data())])
+        finish(name, [job for job in jobs if job.model.id == name and (job.folder.done() or len(job.kept))])
     save(forest.claims(committed.of_claims()), "claims")
 
 
